@@ -1,0 +1,7 @@
+//! The heart: what a cluster is and how it changes.
+
+pub mod config;
+mod error;
+
+pub use config::Config;
+pub use error::{Error, Kind, Result};

@@ -1,0 +1,2 @@
+//! jeroboam
+fn main() {}
