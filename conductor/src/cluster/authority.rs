@@ -1,8 +1,9 @@
 //! Who acts for a cluster at Keystone and Heat (architecture, section 4), and the cluster's own authorities.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Cluster, Identity as Owner, store};
+use super::credential::Trustee;
+use super::{Cluster, Owner, store};
 use crate::openstack::{self, Session, keystone};
 use crate::operation::{Code, Failure, Fault, Next, Operation, StepResult, Work, token_context};
 use crate::{Conductor, Result, certificate, openstack::Kind};
@@ -16,7 +17,8 @@ pub(super) async fn identity(conductor: &Conductor, work: &Work) -> StepResult {
     match work.cluster.act_as {
         Some(Owner::Requester) => trust(conductor, work).await,
         Some(Owner::Service) | None => {
-            conductor.cloud.in_project(&work.cluster.project_id).await?;
+            let session = conductor.cloud.in_project(&work.cluster.project_id).await?;
+            super::credential::ensure(conductor, work, &session).await?;
             Ok(Next::Done)
         }
     }
@@ -47,12 +49,24 @@ pub(crate) async fn acting(conductor: &Conductor, cluster: &Cluster, operation: 
 
 /// The trustee's session, kept until it is no longer used; nothing where the cluster has no trust.
 async fn trustee_session(conductor: &Conductor, cluster: &Cluster) -> Option<Result<Session, openstack::Error>> {
-    let (trust, user, sealed) = (cluster.trust_id.as_ref()?, cluster.trustee_user_id.as_ref()?, cluster.trustee_password.as_ref()?);
+    let trust = cluster.trust_id.as_ref()?;
     let open = async {
-        let password = unseal(conductor, &password_context(&cluster.uuid), sealed)?;
-        conductor.cloud.trustee(user, &password, trust).await
+        match trustee(conductor, cluster).map_err(|error| openstack::Error::credentials(error.public))? {
+            Some((user, password, trust)) => conductor.cloud.trustee(user, &password, trust).await,
+            None => Err(openstack::Error::credentials("the cluster's trustee is not on record")),
+        }
     };
     Some(conductor.trustees.try_get_with_by_ref(trust, open).await.map_err(std::sync::Arc::unwrap_or_clone))
+}
+
+/// The trustee's identifier and password, and the trust; nothing where the cluster has no trust.
+pub(super) fn trustee<'a>(conductor: &Conductor, cluster: &'a Cluster) -> Result<Option<Trustee<'a>>> {
+    match (&cluster.trustee_user_id, &cluster.trustee_password, &cluster.trust_id) {
+        (Some(user), Some(sealed), Some(trust)) => {
+            Ok(Some((user, conductor.sealer.open(&password_context(&cluster.uuid), sealed)?, trust)))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn unseal(conductor: &Conductor, context: &str, sealed: &[u8]) -> Result<SecretString, openstack::Error> {
@@ -88,7 +102,7 @@ async fn trust(conductor: &Conductor, work: &Work) -> StepResult {
     }
     let requester = submitting(conductor, work).await?;
     let admin = conductor.cloud.trustee_domain_admin().await?;
-    let trustee = trustee(conductor, work, &admin).await?;
+    let trustee = ensure_trustee(conductor, work, &admin).await?;
 
     let mut found = keystone::trusts(&requester, &requester.user_id(), &trustee).await?.into_iter();
     let trust = match found.next() {
@@ -108,11 +122,11 @@ async fn trust(conductor: &Conductor, work: &Work) -> StepResult {
 }
 
 /// The trustee's identifier. Its password is on record before the user is made, so that a repeated step knows it.
-async fn trustee(conductor: &Conductor, work: &Work, admin: &Session) -> Result<String, Failure> {
+async fn ensure_trustee(conductor: &Conductor, work: &Work, admin: &Session) -> Result<String, Failure> {
     let cluster = &work.cluster;
     let name = format!("{}_{}", cluster.uuid, cluster.project_id);
     let context = password_context(&cluster.uuid);
-    let fresh = conductor.sealer.seal(&context, &conductor.sealer.random_text())?;
+    let fresh = conductor.sealer.seal(&context, conductor.sealer.random_text().expose_secret())?;
     let sealed = store::keep_trustee_password(&conductor.db, &cluster.uuid, &name, &fresh).await?;
     let password: SecretString = conductor.sealer.open(&context, &sealed)?;
     let domain = admin.identity().domain_id.clone().unwrap_or_default();
@@ -128,9 +142,7 @@ async fn trustee(conductor: &Conductor, work: &Work, admin: &Session) -> Result<
 /// Removes what [`identity`] made; whatever is gone already is no failure.
 pub(super) async fn forget(conductor: &Conductor, work: &Work) -> StepResult {
     let cluster = &work.cluster;
-    if let Some(credential) = &cluster.credential_id {
-        super::credential::delete(conductor, cluster, credential).await?;
-    }
+    super::credential::forget(conductor, work).await?;
     if cluster.act_as != Some(Owner::Requester) || cluster.trustee_username.is_none() {
         return Ok(Next::Done);
     }

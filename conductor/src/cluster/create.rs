@@ -3,6 +3,7 @@
 //! Order of the checks: the contract's section 4.3, after authorisation (its B-24).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -10,11 +11,11 @@ use drivers::Desired;
 use uuid::Uuid;
 
 use super::facts::Facts;
-use super::{Status, View, name, store};
-use crate::identity::Mode;
-use crate::openstack::token::Identity;
-use crate::operation::{self, Kind, Step};
-use crate::{Conductor, Error, Result, certificate, cluster_template, identity, nodegroup};
+use super::{Owner, View, name, store};
+use crate::cluster_template::{self, ClusterTemplate};
+use crate::openstack::Identity;
+use crate::operation::{Kind, New as Operation, Step};
+use crate::{Conductor, Error, Result, identity};
 
 /// A request for a cluster, parsed.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +50,8 @@ pub struct NewCluster {
     pub floating_ip_enabled: Option<bool>,
     /// Absent means the template's.
     pub master_lb_enabled: Option<bool>,
+    /// Whether the caller is an administrator, who may use hidden templates.
+    pub admin: bool,
 }
 
 /// Records the cluster and the operation that makes it; returns before anything is made.
@@ -58,12 +61,12 @@ pub struct NewCluster {
 /// away. Nothing is written in either case.
 pub async fn create(
     conductor: &Conductor,
-    caller: &Identity,
-    template: cluster_template::Row,
+    caller: &Arc<Identity>,
+    template: ClusterTemplate,
     new: NewCluster,
 ) -> Result<View> {
     let project_id = caller.project_id.clone().ok_or_else(|| Error::forbidden("A project-scoped token is needed."))?;
-    if template.hidden && !conductor.is_admin(caller) {
+    if template.hidden && !new.admin {
         return Err(Error::forbidden("Not authorized."));
     }
     let driver = cluster_template::driver(conductor, &template)?;
@@ -81,7 +84,7 @@ pub async fn create(
     let uuid = Uuid::new_v4().to_string();
     let operation = Operation::by(caller, KIND.name, &uuid, &project_id).with_token(conductor, owner, caller)?;
     let operation = Operation { deadline: deadline(facts.desired.create_timeout), ..operation };
-    let row = row(uuid, caller, &project_id, &template, new, &facts, owner, driver.name())?;
+    let row = row(uuid, caller, &template, new, &facts, owner, driver.name())?;
     let view = store::insert(&conductor.db, row, operation, conductor.config.quota.clusters_per_project).await?;
     let cluster = &view.cluster;
     tracing::info!(cluster = %cluster.uuid, name = %cluster.name, project = %project_id, ?owner, "cluster accepted");
@@ -90,33 +93,26 @@ pub async fn create(
 }
 
 /// The request after inheritance from its template (the contract's sections 4.2 and 4.4).
-fn desired(template: &cluster_template::Row, new: &NewCluster, name: String) -> Desired {
-    let labels = match &new.labels {
-        Some(given) if !given.is_empty() && new.merge_labels => {
-            let mut merged = template.labels();
-            merged.extend(given.clone());
-            merged
-        }
-        Some(given) if !given.is_empty() => given.clone(),
-        _ => template.labels(),
-    };
+fn desired(template: &ClusterTemplate, new: &NewCluster, name: String) -> Desired {
+    let size = template.docker_volume_size.and_then(|size| u32::try_from(size).ok());
+    let port = template.apiserver_port.and_then(|port| u16::try_from(port).ok());
     Desired {
         name,
         coe: template.coe.clone(),
         server_type: template.server_type.clone(),
-        os_distro: template.cluster_distro.clone().unwrap_or_default(),
+        os_distro: template.cluster_distro.clone(),
         master_count: new.master_count.unwrap_or(1),
         node_count: new.node_count.unwrap_or(1),
-        labels,
+        labels: labels(template, new),
         network_driver: template.network_driver.clone(),
         volume_driver: template.volume_driver.clone(),
         docker_storage_driver: template.docker_storage_driver.clone(),
-        docker_volume_size: new.docker_volume_size.or(template.docker_volume_size()),
+        docker_volume_size: new.docker_volume_size.or(size),
         master_lb_enabled: new.master_lb_enabled.unwrap_or(template.master_lb_enabled),
         floating_ip_enabled: new.floating_ip_enabled.unwrap_or(template.floating_ip_enabled),
         tls_disabled: template.tls_disabled,
         registry_enabled: template.registry_enabled,
-        apiserver_port: template.apiserver_port(),
+        apiserver_port: port,
         dns_nameserver: template.dns_nameserver.clone(),
         insecure_registry: template.insecure_registry.clone(),
         http_proxy: template.http_proxy.clone(),
@@ -124,6 +120,51 @@ fn desired(template: &cluster_template::Row, new: &NewCluster, name: String) -> 
         no_proxy: template.no_proxy.clone(),
         create_timeout: new.create_timeout.filter(|minutes| *minutes > 0),
     }
+}
+
+/// None given: the template's. Given: those, or the template's with those laid over.
+fn labels(template: &ClusterTemplate, new: &NewCluster) -> BTreeMap<String, String> {
+    match &new.labels {
+        Some(given) if !given.is_empty() && new.merge_labels => {
+            let mut merged = template.labels.0.clone();
+            merged.extend(given.clone());
+            merged
+        }
+        Some(given) if !given.is_empty() => given.clone(),
+        _ => template.labels.0.clone(),
+    }
+}
+
+/// The rows of the accepted cluster.
+fn row(uuid: String, caller: &Identity, template: &ClusterTemplate, new: NewCluster, facts: &Facts, owner: Owner, driver: &str) -> Result<store::NewCluster> {
+    let desired = &facts.desired;
+    let keypair = new.keypair.or_else(|| template.keypair_id.clone());
+    Ok(store::NewCluster {
+        stack_name: name::of_stack(&desired.name, &uuid),
+        uuid,
+        name: desired.name.clone(),
+        project_id: caller.project_id.clone().unwrap_or_default(),
+        user_id: caller.user_id.clone(),
+        cluster_template_id: template.uuid.clone(),
+        keypair: keypair.filter(|_| facts.ssh_public_key.is_some()),
+        ssh_public_key: facts.ssh_public_key.clone(),
+        docker_volume_size: desired.docker_volume_size,
+        labels: desired.labels.clone(),
+        master_flavor_id: new.master_flavor_id.or_else(|| template.master_flavor_id.clone()),
+        flavor_id: new.flavor_id.or_else(|| template.flavor_id.clone()),
+        create_timeout: new.create_timeout,
+        discovery_url: new.discovery_url,
+        fixed_network: new.fixed_network.or_else(|| template.fixed_network.clone()),
+        fixed_subnet: new.fixed_subnet.or_else(|| template.fixed_subnet.clone()),
+        floating_ip_enabled: desired.floating_ip_enabled,
+        master_lb_enabled: desired.master_lb_enabled,
+        act_as: owner,
+        driver: driver.to_owned(),
+        spec: facts.to_json()?,
+        image_id: template.image_id.clone(),
+        master_count: desired.master_count,
+        node_count: desired.node_count,
+    })
 }
 
 /// One text for everything that is wrong; the contract's own words where it has any.

@@ -1,14 +1,14 @@
 //! `cluster.delete`: the only undo there is; works on anything half-made, and may be asked for at any time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use std::sync::Arc;
 
-use super::{Cluster, name, store};
+use super::{Cluster, Owner, name, store};
 use crate::engine::State;
 use crate::openstack::{Identity, heat};
-use crate::operation::{self, Failure, Kind, Next, Step, StepResult, Work};
+use crate::operation::{self, Failure, Kind, New as Operation, Next, Step, StepResult, Work};
 use crate::{Conductor, Result, certificate, node};
 
 /// How long a delete may take before it is called failed; asking again starts anew.
@@ -28,13 +28,10 @@ const TRIES: i32 = 5;
 /// The database is away.
 pub async fn delete(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Cluster) -> Result<()> {
     let uuid = &cluster.uuid;
-    let operation = operation::New {
-        kind: KIND.name.to_owned(),
-        deadline: Some(Utc::now() + PATIENCE),
-        ..operation::New::by(caller, uuid, &cluster.project_id)
-    };
-    let token = operation::sealed_token(conductor, cluster, caller, &operation.uuid)?;
-    let accepted = store::begin_delete(&conductor.db, cluster, operation::New { token, ..operation }).await?;
+    let operation = Operation::by(caller, KIND.name, uuid, &cluster.project_id);
+    let operation = operation.with_token(conductor, cluster.act_as.unwrap_or(Owner::Service), caller)?;
+    let operation = Operation { deadline: Some(Utc::now() + PATIENCE), ..operation };
+    let accepted = store::begin_delete(&conductor.db, cluster, operation).await?;
     if accepted {
         tracing::info!(cluster = %uuid, "cluster delete accepted");
     }

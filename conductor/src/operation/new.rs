@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cluster::Identity as Owner;
+use crate::cluster::Owner;
 use crate::openstack::{Identity, REQUEST_ID};
 use crate::{Conductor, Result};
 
