@@ -1,14 +1,17 @@
 //! Everything an operation needs, opened once.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use drivers::Driver;
+use moka::future::Cache;
 use sea_orm::DatabaseConnection;
+use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::openstack::{Cloud, token};
+use crate::openstack::{Cloud, Session, Validator};
 use crate::{Error, Result, database, secret};
 
 /// The service's hands: records, cloud, keys and drivers.
@@ -20,11 +23,13 @@ pub struct Conductor {
     /// The cloud.
     pub cloud: Cloud,
     /// Judges tokens.
-    pub tokens: token::Validator,
+    pub tokens: Validator,
     /// Seals what must not lie in clear.
     pub sealer: secret::Sealer,
     /// Wakes the loops of this process when there is news; a conductor elsewhere finds out by itself within a second.
     pub wake: Notify,
+    /// Sessions of trustees, by trust.
+    pub(crate) trustees: Cache<String, Session>,
     /// The enabled drivers.
     drivers: Vec<&'static dyn Driver>,
     /// The workflow engine, in processes that conduct.
@@ -42,10 +47,12 @@ impl Conductor {
         }
         let drivers = enabled(&config.drivers.enabled)?;
         let db = database::open(&config).await?;
-        let sealer = secret::Sealer::open(&config.key_file())?;
+        let sealer = secret::Sealer::load(&config.key_file()).map_err(|error| Error::invalid(error.to_string()))?;
         let cloud = Cloud::new(&config)?;
-        let tokens = token::Validator::new(cloud.clone());
-        Ok(Self { config, db, cloud, tokens, sealer, wake: Notify::new(), drivers, engine: OnceLock::new() })
+        let tokens = Validator::new(&cloud);
+        let trustees = Cache::builder().max_capacity(1000).time_to_idle(Duration::from_secs(3600)).build();
+        let (wake, engine) = (Notify::new(), OnceLock::new());
+        Ok(Self { config, db, cloud, tokens, sealer, wake, trustees, drivers, engine })
     }
 
     /// The enabled drivers.
@@ -63,6 +70,24 @@ impl Conductor {
             let names: Vec<_> = self.drivers.iter().map(|driver| driver.name()).collect();
             Error::invalid(format!("Cluster driver ({name}) not supported. Supported: {}.", names.join(", ")))
         })
+    }
+
+    /// Seals a text so that it opens only with the same context, as `cluster/<uuid>/credential`.
+    ///
+    /// # Errors
+    /// Cryptography failed.
+    pub(crate) fn seal(&self, context: &str, text: &str) -> Result<Vec<u8>> {
+        self.sealer.seal(context, text.as_bytes()).map_err(Error::internal)
+    }
+
+    /// Opens what [`Self::seal`] sealed.
+    ///
+    /// # Errors
+    /// Sealed with another key or for another context.
+    pub(crate) fn unseal(&self, context: &str, sealed: &[u8]) -> Result<SecretString> {
+        let text = self.sealer.open(context, sealed).map_err(Error::internal)?;
+        let text = std::str::from_utf8(&text).map_err(|_| Error::internal("what was sealed is not text"))?;
+        Ok(SecretString::from(text))
     }
 
     /// Whether the workflow engine answers; true in processes that run none.

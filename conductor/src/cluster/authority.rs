@@ -3,9 +3,10 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::credential::Trustee;
-use super::{Cluster, Owner, store};
+use super::{Changes, Cluster, Owner, store};
 use crate::openstack::{self, Session, keystone};
 use crate::operation::{Code, Failure, Fault, Next, Operation, StepResult, Work, token_context};
+use crate::secret::random_text;
 use crate::{Conductor, Result, certificate, openstack::Kind};
 
 /// Makes sure that somebody may act for the cluster for as long as it lives.
@@ -63,14 +64,14 @@ async fn trustee_session(conductor: &Conductor, cluster: &Cluster) -> Option<Res
 pub(super) fn trustee<'a>(conductor: &Conductor, cluster: &'a Cluster) -> Result<Option<Trustee<'a>>> {
     match (&cluster.trustee_user_id, &cluster.trustee_password, &cluster.trust_id) {
         (Some(user), Some(sealed), Some(trust)) => {
-            Ok(Some((user, conductor.sealer.open(&password_context(&cluster.uuid), sealed)?, trust)))
+            Ok(Some((user, conductor.unseal(&password_context(&cluster.uuid), sealed)?, trust)))
         }
         _ => Ok(None),
     }
 }
 
 fn unseal(conductor: &Conductor, context: &str, sealed: &[u8]) -> Result<SecretString, openstack::Error> {
-    conductor.sealer.open(context, sealed).map_err(|error| openstack::Error::credentials(error.public))
+    conductor.unseal(context, sealed).map_err(|error| openstack::Error::credentials(error.public))
 }
 
 /// The identity that makes the stack: never a trust.
@@ -92,7 +93,7 @@ async fn requester(conductor: &Conductor, operation: Option<&Operation>) -> Resu
     let gone = || openstack::Error::credentials("the requester's token is no longer kept and the cluster has no trust");
     let operation = operation.ok_or_else(gone)?;
     let sealed = operation.token.as_ref().ok_or_else(gone)?;
-    let token = unseal(conductor, &token_context(&operation.uuid), sealed)?;
+    let token = unseal(conductor, &token_context(&operation.cluster_uuid), sealed)?;
     conductor.cloud.requester(&token).await
 }
 
@@ -117,7 +118,8 @@ async fn trust(conductor: &Conductor, work: &Work) -> StepResult {
     for extra in found {
         keystone::delete_trust(&requester, &extra.id).await?;
     }
-    store::record_trust(&conductor.db, &work.cluster.uuid, &trustee, &trust).await?;
+    let changes = Changes { trustee_user_id: Some(Some(trustee)), trust_id: Some(Some(trust)), ..Default::default() };
+    store::change(&conductor.db, &work.cluster.uuid, changes).await?;
     Ok(Next::Done)
 }
 
@@ -125,13 +127,26 @@ async fn trust(conductor: &Conductor, work: &Work) -> StepResult {
 async fn ensure_trustee(conductor: &Conductor, work: &Work, admin: &Session) -> Result<String, Failure> {
     let cluster = &work.cluster;
     let name = format!("{}_{}", cluster.uuid, cluster.project_id);
-    let context = password_context(&cluster.uuid);
-    let fresh = conductor.sealer.seal(&context, conductor.sealer.random_text().expose_secret())?;
-    let sealed = store::keep_trustee_password(&conductor.db, &cluster.uuid, &name, &fresh).await?;
-    let password: SecretString = conductor.sealer.open(&context, &sealed)?;
+    let password = match &cluster.trustee_password {
+        Some(sealed) => conductor.unseal(&password_context(&cluster.uuid), sealed)?,
+        None => {
+            let password = random_text();
+            let sealed = conductor.seal(&password_context(&cluster.uuid), password.expose_secret())?;
+            let changes = Changes {
+                trustee_username: Some(Some(name.clone())),
+                trustee_password: Some(Some(sealed)),
+                ..Default::default()
+            };
+            store::change(&conductor.db, &cluster.uuid, changes).await?;
+            password
+        }
+    };
     let domain = admin.identity().domain_id.clone().unwrap_or_default();
     match keystone::find_user(admin, &domain, &name).await? {
-        Some(user) => Ok(user.id),
+        Some(user) => {
+            keystone::set_password(admin, &user.id, &password).await?;
+            Ok(user.id)
+        }
         None => {
             let purpose = format!("Trustee of the cluster {}", cluster.uuid);
             Ok(keystone::create_user(admin, &domain, &name, &password, &purpose).await?.id)

@@ -11,15 +11,17 @@ use drivers::Desired;
 use uuid::Uuid;
 
 use super::facts::Facts;
-use super::{Owner, View, name, store};
+use super::{Cluster, Owner, Status, View, name, store};
 use crate::cluster_template::{self, ClusterTemplate};
+use crate::column::{StringList, StringMap, now};
+use crate::nodegroup::Nodegroup;
 use crate::openstack::Identity;
-use crate::operation::{Kind, New as Operation, Step};
+use crate::operation::{self, Kind, Step};
 use crate::{Conductor, Error, Result, identity};
 
 /// A request for a cluster, parsed.
 #[derive(Debug, Clone, Default)]
-pub struct NewCluster {
+pub struct Request {
     /// Absent means a generated one.
     pub name: Option<String>,
     /// A Nova keypair of the requester; absent means the template's, if the requester has it.
@@ -63,7 +65,7 @@ pub async fn create(
     conductor: &Conductor,
     caller: &Arc<Identity>,
     template: ClusterTemplate,
-    new: NewCluster,
+    new: Request,
 ) -> Result<View> {
     let project_id = caller.project_id.clone().ok_or_else(|| Error::forbidden("A project-scoped token is needed."))?;
     if template.hidden && !new.admin {
@@ -82,10 +84,12 @@ pub async fn create(
     let owner = identity::choose(&conductor.cloud, &conductor.config, caller).await?;
 
     let uuid = Uuid::new_v4().to_string();
-    let operation = Operation::by(caller, KIND.name, &uuid, &project_id).with_token(conductor, owner, caller)?;
-    let operation = Operation { deadline: deadline(facts.desired.create_timeout), ..operation };
-    let row = row(uuid, caller, &template, new, &facts, owner, driver.name())?;
-    let view = store::insert(&conductor.db, row, operation, conductor.config.quota.clusters_per_project).await?;
+    let until = deadline(facts.desired.create_timeout);
+    let operation = operation::by(conductor, caller, KIND.name, (&uuid, &project_id), owner, until)?;
+    let nodegroups = nodegroups(&uuid, &project_id, &template, &facts);
+    let cluster = row(uuid, caller, &template, new, &facts, owner, driver.name())?;
+    let quota = i32::try_from(conductor.config.quota.clusters_per_project).unwrap_or(i32::MAX);
+    let view = store::insert(&conductor.db, super::NewCluster { cluster, nodegroups, operation, quota }).await?;
     let cluster = &view.cluster;
     tracing::info!(cluster = %cluster.uuid, name = %cluster.name, project = %project_id, ?owner, "cluster accepted");
     conductor.wake.notify_one();
@@ -93,7 +97,7 @@ pub async fn create(
 }
 
 /// The request after inheritance from its template (the contract's sections 4.2 and 4.4).
-fn desired(template: &ClusterTemplate, new: &NewCluster, name: String) -> Desired {
+fn desired(template: &ClusterTemplate, new: &Request, name: String) -> Desired {
     let size = template.docker_volume_size.and_then(|size| u32::try_from(size).ok());
     let port = template.apiserver_port.and_then(|port| u16::try_from(port).ok());
     Desired {
@@ -123,7 +127,7 @@ fn desired(template: &ClusterTemplate, new: &NewCluster, name: String) -> Desire
 }
 
 /// None given: the template's. Given: those, or the template's with those laid over.
-fn labels(template: &ClusterTemplate, new: &NewCluster) -> BTreeMap<String, String> {
+fn labels(template: &ClusterTemplate, new: &Request) -> BTreeMap<String, String> {
     match &new.labels {
         Some(given) if !given.is_empty() && new.merge_labels => {
             let mut merged = template.labels.0.clone();
@@ -135,12 +139,21 @@ fn labels(template: &ClusterTemplate, new: &NewCluster) -> BTreeMap<String, Stri
     }
 }
 
-/// The rows of the accepted cluster.
-fn row(uuid: String, caller: &Identity, template: &ClusterTemplate, new: NewCluster, facts: &Facts, owner: Owner, driver: &str) -> Result<store::NewCluster> {
+/// The row of the accepted cluster.
+fn row(
+    uuid: String,
+    caller: &Identity,
+    template: &ClusterTemplate,
+    new: Request,
+    facts: &Facts,
+    owner: Owner,
+    driver: &str,
+) -> Result<Cluster> {
     let desired = &facts.desired;
     let keypair = new.keypair.or_else(|| template.keypair_id.clone());
-    Ok(store::NewCluster {
-        stack_name: name::of_stack(&desired.name, &uuid),
+    Ok(Cluster {
+        id: 0,
+        stack_name: Some(name::of_stack(&desired.name, &uuid)),
         uuid,
         name: desired.name.clone(),
         project_id: caller.project_id.clone().unwrap_or_default(),
@@ -148,23 +161,71 @@ fn row(uuid: String, caller: &Identity, template: &ClusterTemplate, new: NewClus
         cluster_template_id: template.uuid.clone(),
         keypair: keypair.filter(|_| facts.ssh_public_key.is_some()),
         ssh_public_key: facts.ssh_public_key.clone(),
-        docker_volume_size: desired.docker_volume_size,
-        labels: desired.labels.clone(),
+        docker_volume_size: desired.docker_volume_size.and_then(|size| i32::try_from(size).ok()),
+        labels: desired.labels.clone().into(),
         master_flavor_id: new.master_flavor_id.or_else(|| template.master_flavor_id.clone()),
         flavor_id: new.flavor_id.or_else(|| template.flavor_id.clone()),
-        create_timeout: new.create_timeout,
+        create_timeout: new.create_timeout.and_then(|minutes| i32::try_from(minutes).ok()),
         discovery_url: new.discovery_url,
         fixed_network: new.fixed_network.or_else(|| template.fixed_network.clone()),
         fixed_subnet: new.fixed_subnet.or_else(|| template.fixed_subnet.clone()),
         floating_ip_enabled: desired.floating_ip_enabled,
         master_lb_enabled: desired.master_lb_enabled,
-        act_as: owner,
+        status: Status::CreateInProgress,
+        status_reason: None,
+        health_status: None,
+        health_status_reason: StringMap::default(),
+        api_address: None,
+        coe_version: None,
+        container_version: None,
+        stack_id: None,
+        act_as: Some(owner),
+        trust_id: None,
+        trustee_user_id: None,
+        trustee_username: None,
+        trustee_password: None,
+        credential_id: None,
+        credential_secret: None,
+        spec: Some(facts.to_json()?),
         driver: driver.to_owned(),
-        spec: facts.to_json()?,
-        image_id: template.image_id.clone(),
-        master_count: desired.master_count,
-        node_count: desired.node_count,
+        created_at: now(),
+        updated_at: None,
     })
+}
+
+/// The two nodegroups every cluster has (the contract's section 5.3).
+fn nodegroups(cluster: &str, project: &str, template: &ClusterTemplate, facts: &Facts) -> Vec<Nodegroup> {
+    let desired = &facts.desired;
+    let least = desired.label("min_node_count").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let most = desired.label("max_node_count").and_then(|text| text.parse().ok());
+    [("master", desired.master_count, &facts.master_flavor, 1, None), ("worker", desired.node_count, &facts.flavor, least, most)]
+        .into_iter()
+        .map(|(role, count, flavor, min_node_count, max_node_count)| Nodegroup {
+            id: 0,
+            uuid: Uuid::new_v4().to_string(),
+            cluster_uuid: cluster.to_owned(),
+            project_id: project.to_owned(),
+            name: format!("default-{role}"),
+            role: role.to_owned(),
+            flavor_id: Some(flavor.name.clone()),
+            image_id: Some(template.image_id.clone()),
+            node_count: i32::try_from(count).unwrap_or(i32::MAX),
+            min_node_count,
+            max_node_count,
+            docker_volume_size: desired.docker_volume_size.and_then(|size| i32::try_from(size).ok()),
+            labels: desired.labels.clone().into(),
+            is_default: true,
+            stack_id: None,
+            status: Status::CreateInProgress,
+            status_reason: None,
+            version: None,
+            node_addresses: StringList::default(),
+            node_labels: None,
+            node_taints: None,
+            created_at: now(),
+            updated_at: None,
+        })
+        .collect()
 }
 
 /// One text for everything that is wrong; the contract's own words where it has any.

@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Cluster, Owner, store};
+use super::{Changes, Cluster, Owner, store};
 use crate::openstack::{Session, keystone};
 use crate::operation::{Failure, Work};
+use crate::scope::Scope;
+use crate::secret::random_text;
 use crate::{Conductor, Error, Result};
 
 /// The roles a cluster's own controllers need, as far as our user holds them.
@@ -28,9 +30,16 @@ pub(super) async fn ensure(conductor: &Conductor, work: &Work, session: &Session
         return Ok(());
     }
     let name = name(&cluster.uuid);
-    let fresh = conductor.sealer.seal(&context(&cluster.uuid), conductor.sealer.random_text().expose_secret())?;
-    let sealed = store::keep_credential_secret(&conductor.db, &cluster.uuid, &fresh).await?;
-    let secret = conductor.sealer.open(&context(&cluster.uuid), &sealed)?;
+    let secret = match &cluster.credential_secret {
+        Some(sealed) => conductor.unseal(&context(&cluster.uuid), sealed)?,
+        None => {
+            let secret = random_text();
+            let sealed = conductor.seal(&context(&cluster.uuid), secret.expose_secret())?;
+            let changes = Changes { credential_secret: Some(Some(sealed)), ..Default::default() };
+            store::change(&conductor.db, &cluster.uuid, changes).await?;
+            secret
+        }
+    };
     let made = match keystone::find_application_credential(session, &name).await? {
         Some(found) => found,
         None => {
@@ -41,7 +50,9 @@ pub(super) async fn ensure(conductor: &Conductor, work: &Work, session: &Session
             keystone::create_application_credential(session, &new).await?
         }
     };
-    Ok(store::record_credential(&conductor.db, &cluster.uuid, &made.id).await?)
+    let changes = Changes { credential_id: Some(Some(made.id)), ..Default::default() };
+    store::change(&conductor.db, &cluster.uuid, changes).await?;
+    Ok(())
 }
 
 /// Removes the application credential; one that is gone already is fine.
@@ -63,8 +74,7 @@ pub(super) async fn forget(conductor: &Conductor, work: &Work) -> Result<(), Fai
 /// Not found where the cluster has none.
 pub(crate) async fn cloud_config(conductor: &Conductor, uuid: &str) -> Result<String> {
     let none = || Error::not_found(format!("Cluster {uuid} has no credential of its own."));
-    let view = store::by_uuid(&conductor.db, uuid).await?.ok_or_else(none)?;
-    let cluster = view.cluster;
+    let cluster = store::find(&conductor.db, &Scope::All, uuid).await?;
     if !wanted(&cluster) {
         return Err(none());
     }
@@ -74,7 +84,7 @@ pub(crate) async fn cloud_config(conductor: &Conductor, uuid: &str) -> Result<St
         line(&mut text, "region", region);
     }
     if let (Some(id), Some(sealed)) = (&cluster.credential_id, &cluster.credential_secret) {
-        let secret = conductor.sealer.open(&context(uuid), sealed)?;
+        let secret = conductor.unseal(&context(uuid), sealed)?;
         line(&mut text, "application-credential-id", id);
         line(&mut text, "application-credential-secret", secret.expose_secret());
     } else if let Some((user, password, trust)) = super::authority::trustee(conductor, &cluster)? {

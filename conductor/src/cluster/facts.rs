@@ -6,7 +6,8 @@ use std::sync::Arc;
 use drivers::{Desired, Flavor, Image, Network};
 use serde::{Deserialize, Serialize};
 
-use super::create::NewCluster;
+use super::create::Request;
+use crate::openstack::nova::Room;
 use crate::openstack::{Identity, cinder, neutron, nova};
 use crate::operation::{Code, Failure, Fault, Next, StepResult, Work};
 use crate::{Conductor, Error, Result, cluster_template, lookup};
@@ -34,7 +35,7 @@ impl Facts {
         conductor: &Conductor,
         caller: &Arc<Identity>,
         template: &cluster_template::ClusterTemplate,
-        new: &NewCluster,
+        new: &Request,
         desired: Desired,
     ) -> Result<Self> {
         let session = conductor.cloud.requester_of(caller);
@@ -103,22 +104,22 @@ pub(super) async fn quota(conductor: &Conductor, work: &Work) -> StepResult {
     }
     let need = need(&Facts::of(&work.cluster)?);
     let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
-    let project = &work.cluster.project_id;
     let (compute, network, volume) =
-        tokio::join!(nova::limits(&session), neutron::quota(&session, project), cinder::limits(&session));
+        tokio::join!(nova::limits(&session), neutron::quotas(&session), cinder::limits(&session));
     let mut short = Vec::new();
     if let Some(limits) = said(compute) {
-        short.extend(lack("instances", need.instances, limits.instances.left()));
-        short.extend(lack("cores", need.cores, limits.cores.left()));
-        short.extend(lack("MiB of memory", need.ram_mib, limits.ram_mib.left()));
+        short.extend(lack("instances", need.instances, &limits.instances));
+        short.extend(lack("cores", need.cores, &limits.cores));
+        short.extend(lack("MiB of memory", need.ram_mib, &limits.ram));
     }
-    if let Some(quota) = said(network) {
-        short.extend(lack("ports", need.ports, quota.ports.left()));
-        short.extend(lack("floating IPs", need.floating_ips, quota.floating_ips.left()));
+    if let Some(quota) = said(network).flatten() {
+        for (name, what, need) in [("port", "ports", need.ports), ("floatingip", "floating IPs", need.floating_ips)] {
+            short.extend(quota.get(name).and_then(|room| lack(what, need, room)));
+        }
     }
     if let Some(limits) = said(volume) {
-        short.extend(lack("volumes", need.volumes, limits.volumes.left()));
-        short.extend(lack("GiB of volumes", need.gigabytes, limits.gigabytes.left()));
+        short.extend(lack("volumes", need.volumes, &limits.volumes));
+        short.extend(lack("GiB of volumes", need.gigabytes, &limits.gigabytes));
     }
     if short.is_empty() {
         return Ok(Next::Done);
@@ -131,8 +132,8 @@ fn said<T>(answer: crate::openstack::Result<T>) -> Option<T> {
     answer.inspect_err(|error| tracing::info!(%error, "a quota cannot be read and is not checked")).ok()
 }
 
-fn lack(what: &str, need: i64, left: Option<i64>) -> Option<String> {
-    left.filter(|left| need > *left).map(|left| format!("{need} {what} needed, {} left", left.max(0)))
+fn lack(what: &str, need: i64, room: &Room) -> Option<String> {
+    (!room.fits(need)).then(|| format!("{need} {what} needed, {} of {} left", (room.limit - room.used).max(0), room.limit))
 }
 
 fn need(facts: &Facts) -> Need {

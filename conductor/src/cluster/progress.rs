@@ -26,7 +26,10 @@ pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepRe
         Some("CREATE_COMPLETE") if nodes.all_ready() => Ok(Next::Done),
         Some(status) if status != "CREATE_COMPLETE" && !status.ends_with("_IN_PROGRESS") => judge(conductor, work).await,
         _ => {
-            store::set_progress(&conductor.db, &work.cluster.uuid, &nodes.progress()).await?;
+            let progress = nodes.progress();
+            if work.cluster.status_reason.as_deref() != Some(progress.as_str()) {
+                store::set_status(&conductor.db, &work.cluster.uuid, work.cluster.status, Some(progress)).await?;
+            }
             Ok(Next::Wait(LONGEST_WAIT))
         }
     }
@@ -43,7 +46,7 @@ async fn judge(conductor: &Conductor, work: &Work) -> StepResult {
             Err(Failure::Final(stack_fault(&session, &stack).await?))
         }
         Some(stack) if !stack.stack_status.starts_with("DELETE") => {
-            operation::store::forget_observed(&conductor.db, &work.operation.uuid).await?;
+            operation::store::forget_observation(&conductor.db, &work.operation.uuid).await?;
             Ok(Next::Wait(LONGEST_WAIT))
         }
         _ => Err(Failure::Final(Fault::new(Code::Vanished, "The cluster's stack was deleted outside this service"))),
@@ -84,7 +87,7 @@ impl Nodes {
                 (0..group.node_count).map(move |index| format!("{prefix}-{index}"))
             })
             .collect();
-        let reported = node::store::of_cluster(&conductor.db, &work.cluster.uuid).await?;
+        let reported = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
         Ok(Self { expected, reported, counted: submit::nodes_report(conductor, &work.cluster) })
     }
 
@@ -118,7 +121,7 @@ impl Nodes {
     /// A percentage and what is under way, as `40 %: 3 nodes boot; 1 booted, 1 certificates`.
     fn progress(&self) -> String {
         let total = self.expected.len().max(1) as u32;
-        let points: u32 = self.expected.iter().map(|name| self.phase(name).map_or(0, |node| node.phase.percent())).sum();
+        let points: u32 = self.expected.iter().map(|name| self.phase(name).map_or(0, |node| percent(node.phase))).sum();
         let percent = 20 + points * 75 / (total * 100);
         let mut counts: Vec<(Phase, usize)> = Vec::new();
         for node in &self.reported {
@@ -127,13 +130,27 @@ impl Nodes {
                 None => counts.push((node.phase, 1)),
             }
         }
-        counts.sort_by_key(|(phase, _)| phase.percent());
+        counts.sort_by_key(|(phase, _)| *phase);
         let said: Vec<_> = counts.iter().map(|(phase, count)| format!("{count} {}", phase.as_str())).collect();
         if said.is_empty() {
             format!("{percent} %: Heat makes the stack; no node has reported yet")
         } else {
             format!("{percent} %: of {total} nodes {}", said.join(", "))
         }
+    }
+}
+
+/// How much of a node's boot is behind it, in percent.
+fn percent(phase: Phase) -> u32 {
+    match phase {
+        Phase::Booted => 10,
+        Phase::Certificates => 25,
+        Phase::Runtime => 40,
+        Phase::Etcd => 55,
+        Phase::ControlPlane => 75,
+        Phase::Kubelet => 90,
+        Phase::Ready => 100,
+        Phase::Failed => 0,
     }
 }
 

@@ -1,15 +1,21 @@
 //! From records to what a driver is given.
 
 use drivers::{CaBundle, ClusterSpec, NodegroupSpec, Role, Stack, Tokens};
+use chrono::TimeDelta;
 use secrecy::ExposeSecret as _;
 
 use super::facts::Facts;
 use super::{Cluster, store};
+use crate::column::now;
 use crate::nodegroup::Nodegroup;
+use crate::scope::Scope;
 use crate::{Conductor, Error, Result, node};
 
 /// The generation of a nodegroup's first bootstrap token.
 const FIRST: u32 = 1;
+
+/// How long a bootstrap token opens the node endpoints: the longest a create may take, and a node's later repair.
+const VALID: TimeDelta = TimeDelta::days(1);
 
 /// The specification of a cluster as its records have it, with its nodes' bootstrap tokens.
 pub(super) async fn of(conductor: &Conductor, cluster: &Cluster, nodegroups: &[Nodegroup]) -> Result<ClusterSpec> {
@@ -21,10 +27,8 @@ pub(super) async fn of(conductor: &Conductor, cluster: &Cluster, nodegroups: &[N
             .ok_or_else(|| Error::internal(format!("the cluster has no default {role} nodegroup")))
     };
     let (masters, workers) = (group(Role::Master)?, group(Role::Worker)?);
-    let token = |group: &Nodegroup| {
-        conductor.sealer.bootstrap_token(&cluster.uuid, &group.uuid, FIRST).expose_secret().to_owned()
-    };
-    let tokens = Tokens { master: token(masters), worker: token(workers) };
+    let token = |group| node::bootstrap_token(conductor, group, FIRST).map(|token| token.expose_secret().to_owned());
+    let tokens = Tokens { master: token(masters)?, worker: token(workers)? };
     let spec = |group: &Nodegroup, role: Role| NodegroupSpec {
         uuid: group.uuid.clone(),
         name: group.name.clone(),
@@ -53,7 +57,12 @@ pub(super) async fn of(conductor: &Conductor, cluster: &Cluster, nodegroups: &[N
 
 /// Puts the hashes of the nodes' bootstrap tokens on record, so that they open the node endpoints.
 pub(super) async fn admit_nodes(conductor: &Conductor, cluster: &Cluster, nodegroups: &[Nodegroup]) -> Result<()> {
-    node::admit(conductor, cluster, nodegroups, FIRST).await
+    // Nodes of a nodegroup may come at any time until a newer generation takes over.
+    let until = now() + VALID;
+    for group in nodegroups {
+        node::admit(conductor, &cluster.uuid, group, FIRST, until).await?;
+    }
+    Ok(())
 }
 
 /// The stack's name and the stack, as it was or would be submitted.
@@ -61,8 +70,7 @@ pub(super) async fn admit_nodes(conductor: &Conductor, cluster: &Cluster, nodegr
 /// # Errors
 /// Not found; or the records and this version's driver do not fit.
 pub async fn render(conductor: &Conductor, uuid: &str) -> Result<(String, Stack)> {
-    let view = store::by_uuid(&conductor.db, uuid).await?;
-    let view = view.ok_or_else(|| Error::not_found(format!("Cluster {uuid} could not be found.")))?;
+    let view = store::view(&conductor.db, &Scope::All, uuid).await?;
     let spec = of(conductor, &view.cluster, &view.nodegroups).await?;
     let stack = conductor.driver(&view.cluster.driver)?.stack(&spec).map_err(Error::internal)?;
     Ok((spec.stack_name, stack))

@@ -1,9 +1,9 @@
 //! Handing the stack to Heat, once.
 
-use super::{Cluster, name, spec};
-use crate::operation::{Code, Failure, Fault, Next, StepResult, Work, store as operations};
+use super::{Changes, Cluster, name, spec};
+use crate::operation::{self, Code, Failure, Fault, Next, StepResult, Work};
 use crate::openstack::{self, Session, heat};
-use crate::{Conductor, Error};
+use crate::{Conductor, Error, database};
 
 /// Submits the stack, or adopts the one that an earlier try of this step made.
 pub(super) async fn submit(conductor: &Conductor, work: &Work) -> StepResult {
@@ -19,7 +19,7 @@ pub(super) async fn submit(conductor: &Conductor, work: &Work) -> StepResult {
     let spec = spec::of(conductor, &work.cluster, &work.nodegroups).await?;
     let driver = conductor.driver(&work.cluster.driver)?;
     let stack = driver.stack(&spec).map_err(Error::internal)?;
-    if !operations::is_active(&conductor.db, &work.operation.uuid).await? {
+    if !work.is_active(conductor).await? {
         return Ok(Next::Done);
     }
     let hidden = stack.hidden.into_iter().map(|(name, value)| (name, value.into())).collect();
@@ -60,7 +60,11 @@ async fn adopt(conductor: &Conductor, work: &Work, session: &Session, id: &str) 
 
 /// Writes the stack's identifier down and erases the requester's token, which has served.
 async fn record(conductor: &Conductor, work: &Work, stack_id: &str) -> StepResult {
-    super::store::record_stack(&conductor.db, &work.operation, stack_id).await?;
+    let changes = Changes { stack_id: Some(Some(stack_id.to_owned())), ..Default::default() };
+    let transaction = database::begin(&conductor.db).await?;
+    super::store::change(&transaction, &work.cluster.uuid, changes).await?;
+    operation::store::erase_token(&transaction, &work.operation.uuid).await?;
+    transaction.commit().await.map_err(Error::from)?;
     tracing::info!(stack = %stack_id, "Heat has accepted the stack");
     Ok(Next::Done)
 }

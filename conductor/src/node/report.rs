@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{BootstrapToken, Phase, store};
 use crate::column::now;
+use crate::scope::Scope;
 use crate::{Conductor, Error, Result, certificate, cluster, secret};
 
 /// Lines of a log that are kept.
@@ -45,8 +46,7 @@ pub struct Report {
 /// # Errors
 /// The database is away.
 pub async fn authenticate(conductor: &Conductor, token: &str) -> Result<Option<BootstrapToken>> {
-    let found = store::token(&conductor.db, &secret::token_hash(token)).await?;
-    Ok(found.filter(|token| token.expires_at > now()))
+    store::token(&conductor.db, &secret::token_hash(token), now()).await
 }
 
 /// Puts a report on record and wakes whoever waits for it.
@@ -60,7 +60,19 @@ pub async fn report(conductor: &Conductor, holder: &BootstrapToken, cluster: &st
         Phase::Failed => tracing::warn!(cluster, node, step = report.step.as_deref().unwrap_or(""), message = report.message.as_deref().unwrap_or(""), "a node has failed"),
         phase => tracing::info!(cluster, node, phase = phase.as_str(), "a node reports"),
     }
-    store::report(&conductor.db, holder, node, &report).await?;
+    let kept = store::Report {
+        cluster_uuid: holder.cluster_uuid.clone(),
+        nodegroup_uuid: holder.nodegroup_uuid.clone(),
+        name: node.to_owned(),
+        role: holder.role.clone(),
+        phase: report.phase,
+        step: report.step,
+        message: report.message,
+        log: report.log,
+        versions: (!report.versions.is_empty()).then(|| report.versions.into()),
+        addresses: (!report.addresses.is_empty()).then(|| report.addresses.into()),
+    };
+    store::report(&conductor.db, kept, now()).await?;
     conductor.wake.notify_one();
     Ok(())
 }
@@ -106,11 +118,9 @@ pub(crate) async fn known(conductor: &Conductor, holder: &BootstrapToken, cluste
 
 /// What the names of the token's nodes start with.
 pub(crate) async fn prefix_of(conductor: &Conductor, holder: &BootstrapToken) -> Result<Option<String>> {
-    let view = cluster::store::by_uuid(&conductor.db, &holder.cluster_uuid).await?;
-    Ok(view.and_then(|view| {
-        let group = view.nodegroups.iter().find(|group| group.uuid == holder.nodegroup_uuid)?;
-        Some(drivers::node_prefix(view.cluster.stack_name.as_deref()?, &group.name))
-    }))
+    let view = cluster::store::view(&conductor.db, &Scope::All, &holder.cluster_uuid).await?;
+    let group = view.nodegroups.iter().find(|group| group.uuid == holder.nodegroup_uuid);
+    Ok(group.and_then(|group| Some(drivers::node_prefix(view.cluster.stack_name.as_deref()?, &group.name))))
 }
 
 /// Whether `node` is `<prefix>-<index>`.

@@ -120,6 +120,13 @@ impl Fault {
         Self { code, whose: code.whose(), retryable: code.retryable(), message: message.into(), resource: None }
     }
 
+    /// The failure on an operation's record.
+    #[must_use]
+    pub fn of(operation: &super::Operation) -> Self {
+        let recorded = operation.fault.clone().and_then(|fault| serde_json::from_value(fault).ok());
+        recorded.unwrap_or_else(|| Self::new(Code::Internal, "The cause was not recorded"))
+    }
+
     /// Adds where in the stack it happened.
     #[must_use]
     pub fn at(mut self, resource: Resource) -> Self {

@@ -11,19 +11,22 @@ use chrono::Utc;
 use futures::future::BoxFuture;
 use tracing::Instrument as _;
 
-use super::{Code, Fault, store};
+use super::{Code, Fault, Operation, store};
+use crate::cluster::{self, Cluster};
 use crate::engine::Outcome;
-use crate::{Conductor, Error, Kind as ErrorKind, cluster, nodegroup, openstack};
+use crate::nodegroup::Nodegroup;
+use crate::scope::Scope;
+use crate::{Conductor, Error, Kind as ErrorKind, openstack};
 
 /// What a step works on, read anew each time it runs.
 #[derive(Debug, Clone)]
 pub struct Work {
     /// The operation.
-    pub operation: super::Row,
+    pub operation: Operation,
     /// Its cluster.
-    pub cluster: cluster::Row,
+    pub cluster: Cluster,
     /// The cluster's nodegroups.
-    pub nodegroups: Vec<nodegroup::Row>,
+    pub nodegroups: Vec<Nodegroup>,
 }
 
 /// A step that did not fail.
@@ -89,19 +92,36 @@ pub(crate) async fn run(conductor: Arc<Conductor>, kind: &'static Kind, step: St
             return Outcome::Retry(Duration::from_secs(2));
         }
     };
-    let span = tracing::info_span!("step", step = step.name, cluster = %work.cluster.uuid, operation = %operation,
-        request_id = %work.operation.request_id);
-    let request_id = work.operation.request_id.clone();
+    let request_id = work.operation.request_id.clone().unwrap_or_default();
+    let span = tracing::info_span!("step", step = step.name, cluster = %work.cluster.uuid, %operation, %request_id);
     openstack::REQUEST_ID.scope(request_id, attempt(&conductor, kind, step, &work)).instrument(span).await
 }
 
+/// The records a step needs; nothing when the operation has ended or the cluster is gone.
 async fn load(conductor: &Conductor, operation: &str) -> crate::Result<Option<Work>> {
-    let Some(operation) = store::get(&conductor.db, operation).await? else { return Ok(None) };
-    if operation.active.is_none() {
-        return Ok(None);
+    let operation = store::find(&conductor.db, operation).await?.filter(|operation| operation.active.is_some());
+    let Some(operation) = operation else { return Ok(None) };
+    match cluster::store::view(&conductor.db, &Scope::All, &operation.cluster_uuid).await {
+        Ok(view) => Ok(Some(Work { operation, cluster: view.cluster, nodegroups: view.nodegroups })),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    let Some(view) = cluster::store::by_uuid(&conductor.db, &operation.cluster_uuid).await? else { return Ok(None) };
-    Ok(Some(Work { operation, cluster: view.cluster, nodegroups: view.nodegroups }))
+}
+
+impl Work {
+    /// Whether the operation is still the one that may change the cluster: asked again right before an outside effect.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub(crate) async fn is_active(&self, conductor: &Conductor) -> crate::Result<bool> {
+        let now = store::find(&conductor.db, &self.operation.uuid).await?;
+        Ok(now.is_some_and(|operation| operation.active.is_some()))
+    }
+
+    /// How many times this step has failed for now since it was entered.
+    fn failures(&self, step: &str) -> i32 {
+        if self.operation.step.as_deref() == Some(step) { self.operation.attempt } else { 0 }
+    }
 }
 
 async fn attempt(conductor: &Conductor, kind: &'static Kind, step: Step, work: &Work) -> Outcome {
@@ -109,33 +129,36 @@ async fn attempt(conductor: &Conductor, kind: &'static Kind, step: Step, work: &
     if !settles && work.operation.deadline.is_some_and(|deadline| Utc::now() > deadline) {
         return fail(conductor, work, out_of_time(conductor, work).await).await;
     }
-    let tries = match store::enter_step(&conductor.db, &work.operation, step.name).await {
-        Ok(tries) => tries,
+    let failures = work.failures(step.name);
+    match store::begin_step(&conductor.db, &work.operation.uuid, step.name, failures).await {
+        Ok(true) => {}
+        Ok(false) => return Outcome::Stop,
         Err(error) => return later(step, 1, &error),
-    };
+    }
     let result = tokio::time::timeout(step.limit, (step.run)(conductor, work)).await;
     match result {
         Ok(Ok(Next::Done)) => Outcome::Done,
         Ok(Ok(Next::Wait(longest))) => Outcome::Wait(until_deadline(work, longest)),
         Ok(Err(Failure::Later(error))) => {
-            if let Err(record) = store::note_attempt(&conductor.db, &work.operation.uuid, &error.public).await {
+            let noted = store::note_failure(&conductor.db, &work.operation.uuid, failures + 1, &error.public).await;
+            if let Err(record) = noted {
                 tracing::debug!(error = %record.chain(), "the failed attempt is not on record");
             }
-            later(step, tries, &error)
+            later(step, failures + 1, &error)
         }
         Ok(Err(Failure::Final(fault))) if settles => {
             tracing::error!(fault = %fault.reason(), "settling a failure failed; trying again");
             Outcome::Retry(LONGEST_PAUSE)
         }
         Ok(Err(Failure::Final(fault))) => fail(conductor, work, fault).await,
-        Err(_) => later(step, tries, &Error::internal(format!("no end after {} s", step.limit.as_secs()))),
+        Err(_) => later(step, failures + 1, &Error::internal(format!("no end after {} s", step.limit.as_secs()))),
     }
 }
 
 /// Records the failure, so that the settling step finds it, and turns the workflow to that step.
 async fn fail(conductor: &Conductor, work: &Work, fault: Fault) -> Outcome {
     tracing::info!(code = fault.code.as_str(), reason = %fault.reason(), "the operation has failed");
-    match store::record_fault(&conductor.db, &work.operation.uuid, &fault).await {
+    match store::note_fault(&conductor.db, &work.operation.uuid, &fault).await {
         Ok(()) => Outcome::Fail,
         Err(error) => {
             tracing::warn!(error = %error.chain(), "the failure is not on record yet; trying again");
@@ -144,8 +167,8 @@ async fn fail(conductor: &Conductor, work: &Work, fault: Fault) -> Outcome {
     }
 }
 
-fn later(step: Step, tries: u32, error: &Error) -> Outcome {
-    let pause = Duration::from_secs(1 << tries.min(6)).min(LONGEST_PAUSE);
+fn later(step: Step, tries: i32, error: &Error) -> Outcome {
+    let pause = Duration::from_secs(1 << tries.clamp(0, 6)).min(LONGEST_PAUSE);
     tracing::warn!(step = step.name, tries, error = %error.chain(), pause_s = pause.as_secs(), "the step will run again");
     Outcome::Retry(pause)
 }

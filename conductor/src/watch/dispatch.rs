@@ -4,14 +4,17 @@
 //! every operation that has no workflow, settles every one whose workflow has ended without settling it, and wakes
 //! those that wait for nodes. All of it may be repeated without harm.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::column::{Moment, now};
 use crate::engine::{Engine, State};
-use crate::operation::{Code, Fault, Kind, Operation, State as Progress, store};
+use crate::operation::{Code, Fault, Kind, Operation, State as Stage, store};
 use crate::{Conductor, Result, cluster, node};
 
 /// How often the records are read when nobody wakes the loop: a conductor beside separate API processes depends on it.
@@ -20,29 +23,23 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How often running operations are compared with the engine.
 const AUDIT: Duration = Duration::from_secs(30);
 
-/// Operations handled per round.
+/// Operations read at once.
 const BATCH: u64 = 200;
 
-/// How long an operation may run before its workflow's state is doubted.
+/// How long a begun operation is left to its workflow before it is begun again or its end is doubted.
 const SETTLED: TimeDelta = TimeDelta::seconds(20);
 
 pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) {
     let Some(engine) = conductor.engine.get().cloned() else { return };
-    let mut heard = Utc::now() - TimeDelta::minutes(1);
-    let mut audited = None;
+    let mut round = Round { conductor: &conductor, engine: &engine, begun: HashMap::new(), heard: now() - TimeDelta::minutes(1) };
+    let mut audited: Option<Instant> = None;
     loop {
-        if let Err(error) = begin_pending(&conductor, &engine).await {
-            tracing::warn!(error = %error.chain(), "pending operations cannot be begun; trying again");
+        let audit = audited.is_none_or(|at| at.elapsed() >= AUDIT);
+        if audit {
+            audited = Some(Instant::now());
         }
-        match wake_for_nodes(&conductor, &engine, heard).await {
-            Ok(latest) => heard = latest,
-            Err(error) => tracing::warn!(error = %error.chain(), "the nodes' reports cannot be read; trying again"),
-        }
-        if audited.is_none_or(|at: tokio::time::Instant| at.elapsed() >= AUDIT) {
-            audited = Some(tokio::time::Instant::now());
-            if let Err(error) = audit(&conductor, &engine).await {
-                tracing::warn!(error = %error.chain(), "operations cannot be compared with the engine; trying again");
-            }
+        if let Err(error) = round.look(audit).await {
+            tracing::warn!(error = %error.chain(), "operations cannot be dispatched; trying again");
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -52,57 +49,88 @@ pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) 
     }
 }
 
-async fn begin_pending(conductor: &Conductor, engine: &Engine) -> Result<()> {
-    for operation in store::unfinished(&conductor.db, Progress::Pending, BATCH).await? {
-        begin(conductor, engine, &operation).await?;
-        store::mark_running(&conductor.db, &operation.uuid).await?;
-    }
-    Ok(())
+struct Round<'a> {
+    conductor: &'a Conductor,
+    engine: &'a Engine,
+    /// When this process began which pending operation: it stays pending until its first step runs.
+    begun: HashMap<String, Moment>,
+    /// The moment of the latest report that was passed on.
+    heard: Moment,
 }
 
-async fn begin(conductor: &Conductor, engine: &Engine, operation: &Operation) -> Result<()> {
-    let Some(kind) = Kind::find(&operation.kind) else {
-        let fault = Fault::new(Code::Internal, format!("This conductor does not know the operation {}", operation.kind));
-        return cluster::store::settle_failed(&conductor.db, operation, &fault).await;
-    };
-    let limits: Vec<_> = kind.steps.iter().map(|step| (step.name, step.limit)).collect();
-    engine.begin(&operation.instance, &operation.uuid, &limits, (kind.on_failure.name, kind.on_failure.limit)).await
-}
-
-/// Wakes the operations whose nodes have reported since `heard`; gives the moment of the latest report.
-async fn wake_for_nodes(conductor: &Conductor, engine: &Engine, heard: DateTime<Utc>) -> Result<DateTime<Utc>> {
-    let news = node::store::heard_since(&conductor.db, heard).await?;
-    let mut latest = heard;
-    for (instance, at) in news {
-        engine.wake(&instance).await?;
-        latest = latest.max(at);
-    }
-    Ok(latest)
-}
-
-/// Begins what the engine has lost and settles what it has ended.
-async fn audit(conductor: &Conductor, engine: &Engine) -> Result<()> {
-    for operation in store::unfinished(&conductor.db, Progress::Running, BATCH).await? {
-        if operation.started_at.is_some_and(|at| Utc::now() - at < SETTLED) {
-            continue;
+impl Round<'_> {
+    async fn look(&mut self, audit: bool) -> Result<()> {
+        let at = now();
+        self.begun.retain(|_, begun| at - *begun < SETTLED);
+        let mut after = 0;
+        loop {
+            let batch = store::unfinished(&self.conductor.db, after, BATCH).await?;
+            for operation in &batch {
+                match operation.state {
+                    Stage::Pending => self.begin(operation).await?,
+                    _ if audit => self.audit(operation).await?,
+                    _ => {}
+                }
+            }
+            match batch.last() {
+                Some(last) if batch.len() as u64 == BATCH => after = last.id,
+                _ => break,
+            }
         }
-        match engine.state(&operation.instance).await? {
-            State::Running => {}
+        self.pass_on().await
+    }
+
+    async fn begin(&mut self, operation: &Operation) -> Result<()> {
+        if self.begun.contains_key(&operation.uuid) {
+            return Ok(());
+        }
+        let Some(kind) = Kind::find(&operation.kind) else {
+            let text = format!("This conductor does not know the operation {}", operation.kind);
+            return self.give_up(operation, &Fault::new(Code::Internal, text)).await;
+        };
+        let steps: Vec<_> = kind.steps.iter().map(|step| (step.name, step.limit)).collect();
+        let on_failure = (kind.on_failure.name, kind.on_failure.limit);
+        self.engine.begin(&operation.instance, &operation.uuid, &steps, on_failure).await?;
+        self.begun.insert(operation.uuid.clone(), now());
+        Ok(())
+    }
+
+    /// Compares a running operation with its workflow.
+    async fn audit(&mut self, operation: &Operation) -> Result<()> {
+        if operation.started_at.is_some_and(|at| now() - at < SETTLED) {
+            return Ok(());
+        }
+        match self.engine.state(&operation.instance).await? {
+            State::Running => Ok(()),
             State::Missing => {
                 tracing::warn!(operation = %operation.uuid, "the engine does not know this operation; beginning it again");
-                begin(conductor, engine, &operation).await?;
+                self.begin(operation).await
             }
             State::Ended(outcome) => {
-                // The row may have been settled between the two reads.
-                if !store::is_active(&conductor.db, &operation.uuid).await? {
-                    continue;
+                // It may have ended between the two looks.
+                let latest = store::find(&self.conductor.db, &operation.uuid).await?;
+                if latest.is_none_or(|latest| latest.active.is_none()) {
+                    return Ok(());
                 }
                 let why = outcome.err().unwrap_or_else(|| "it ended without settling the operation".to_owned());
                 tracing::error!(operation = %operation.uuid, why, "the workflow has ended and the operation has not");
-                let fault = Fault::new(Code::Internal, "The operation's workflow ended early");
-                cluster::store::settle_failed(&conductor.db, &operation, &fault).await?;
+                self.give_up(operation, &Fault::new(Code::Internal, "The operation's workflow ended early")).await
             }
         }
     }
-    Ok(())
+
+    async fn give_up(&self, operation: &Operation, fault: &Fault) -> Result<()> {
+        store::note_fault(&self.conductor.db, &operation.uuid, fault).await?;
+        let Some(operation) = store::find(&self.conductor.db, &operation.uuid).await? else { return Ok(()) };
+        cluster::settle_failed(self.conductor, &operation).await
+    }
+
+    /// Wakes the operations whose nodes have reported.
+    async fn pass_on(&mut self) -> Result<()> {
+        for (instance, at) in node::store::heard_since(&self.conductor.db, self.heard).await? {
+            self.engine.wake(&instance).await?;
+            self.heard = self.heard.max(at);
+        }
+        Ok(())
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::column::now;
 use crate::{Conductor, service};
 
 /// Time between two beats; a service counts as down after three.
@@ -18,7 +19,7 @@ pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) 
             () = shutdown.cancelled() => return,
             _ = tick.tick() => {}
         }
-        if let Err(error) = service::store::beat(&conductor.db, &host, service::CONDUCTOR).await {
+        if let Err(error) = service::store::heartbeat(&conductor.db, &host, service::CONDUCTOR, now()).await {
             tracing::warn!(error = %error.chain(), "the heartbeat is not on record");
         }
     }

@@ -7,17 +7,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{self, name};
+use crate::column::now;
 use crate::config::GlobalIndex;
 use crate::openstack::heat::{self, Listed};
 use crate::openstack;
-use crate::operation::{Awaiting, Seen, store};
+use crate::operation::store::{self, Awaiting, Observation};
+use crate::scope::Scope;
 use crate::{Conductor, Error, Result, lease};
 
 /// How long the lease outlives its holder's last tick.
-const LEASE: Duration = Duration::from_secs(30);
+const LEASE: TimeDelta = TimeDelta::seconds(30);
 
 pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) {
     let holder = super::holder();
@@ -75,7 +78,7 @@ impl Index {
 }
 
 async fn look(conductor: &Conductor, holder: &str, index: &mut Index) -> Result<()> {
-    if !lease::store::acquire(&conductor.db, "stacks", holder, LEASE).await? {
+    if !lease::store::try_acquire(&conductor.db, "stacks", holder, now(), now() + LEASE).await? {
         return Ok(());
     }
     let awaiting = store::awaiting_stacks(&conductor.db).await?;
@@ -111,7 +114,7 @@ fn by_id(stacks: Vec<Listed>) -> HashMap<String, Listed> {
 }
 
 /// One listing per project; a project that cannot be listed keeps its operations waiting and is named in the log.
-async fn per_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Vec<Seen> {
+async fn per_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Vec<Observation> {
     let mut projects: BTreeMap<&str, Vec<Awaiting>> = BTreeMap::new();
     for one in awaiting {
         projects.entry(&one.project_id).or_default().push(one.clone());
@@ -128,14 +131,14 @@ async fn per_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Vec<Seen> 
 
 async fn in_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Result<HashMap<String, Listed>> {
     let Some(first) = awaiting.first() else { return Ok(HashMap::new()) };
-    let Some(view) = cluster::store::by_uuid(&conductor.db, &first.cluster_uuid).await? else { return Ok(HashMap::new()) };
-    let operation = store::get(&conductor.db, &first.operation).await?;
-    let session = cluster::authority::acting(conductor, &view.cluster, operation.as_ref()).await?;
+    let cluster = cluster::store::find(&conductor.db, &Scope::All, &first.cluster_uuid).await?;
+    let operation = store::find(&conductor.db, &first.operation).await?;
+    let session = cluster::authority::acting(conductor, &cluster, operation.as_ref()).await?;
     Ok(by_id(heat::list(&session, &[name::TAG], false).await.map_err(Error::from)?))
 }
 
 /// What changed since the last look; a stack that the listing lacks is gone.
-fn judge(awaiting: &[Awaiting], stacks: &HashMap<String, Listed>) -> Vec<Seen> {
+fn judge(awaiting: &[Awaiting], stacks: &HashMap<String, Listed>) -> Vec<Observation> {
     awaiting
         .iter()
         .filter_map(|one| {
@@ -143,13 +146,13 @@ fn judge(awaiting: &[Awaiting], stacks: &HashMap<String, Listed>) -> Vec<Seen> {
                 Some(stack) => (stack.stack_status.clone(), stack.stack_status_reason.clone()),
                 None => ("GONE".to_owned(), None),
             };
-            (one.observed_status.as_deref() != Some(status.as_str())).then(|| Seen { operation: one.operation.clone(), status, reason })
+            (one.observed_status.as_deref() != Some(status.as_str())).then(|| Observation { operation: one.operation.clone(), status, reason })
         })
         .collect()
 }
 
-async fn record(conductor: &Conductor, awaiting: &[Awaiting], seen: Vec<Seen>) -> Result<()> {
-    store::observe(&conductor.db, &seen).await?;
+async fn record(conductor: &Conductor, awaiting: &[Awaiting], seen: Vec<Observation>) -> Result<()> {
+    store::observe(&conductor.db, &seen, now()).await?;
     let Some(engine) = conductor.engine.get() else { return Ok(()) };
     for one in seen.iter().filter(|one| !one.status.ends_with("_IN_PROGRESS")) {
         if let Some(waiting) = awaiting.iter().find(|waiting| waiting.operation == one.operation) {
