@@ -181,23 +181,35 @@ token_header() {
     printf 'header = "X-Jeroboam-Bootstrap-Token: %s"\n' "$(<"$ROOT/etc/jeroboam/bootstrap-token")"
 }
 
-# api SECONDS METHOD PATH [BODY]: prints the answer; on anything but 2xx says why and fails.
+# api SECONDS METHOD PATH [BODY]: prints the answer. Tries again while the API is away or busy; what it refuses, it
+# refuses for good. With a proxy, every other attempt goes through it: the API may be on either side.
 api() {
-    local limit=$1 method=$2 path=$3 answer code options=()
+    local deadline=$((SECONDS + $1)) method=$2 path=$3 answer code attempt=0 options=() route
     [[ -z $API_CA_FILE ]] || options+=(--cacert "$ROOT$API_CA_FILE")
     [[ $# -lt 4 ]] || options+=(--header 'Content-Type: application/json' --data-binary @-)
     answer=$(mktemp "$ROOT/var/lib/jeroboam/answer.XXXXXX")
-    code=$(curl --silent --show-error --config <(token_header) --request "$method" --output "$answer" \
-        --header 'OpenStack-API-Version: container-infra latest' --write-out '%{http_code}' \
-        --connect-timeout 10 --max-time 60 --retry 1000 --retry-delay 3 --retry-connrefused --retry-all-errors \
-        --retry-max-time "$limit" "${options[@]}" "$API_URL$path" <<<"${4:-}") || code=none
-    if [[ $code == 2?? ]]; then
-        cat "$answer" && rm -f "$answer"
-        return 0
+    while true; do
+        route=(--noproxy '*')
+        ((attempt % 2 == 0)) || [[ -z $HTTP_PROXY$HTTPS_PROXY ]] || route=()
+        code=$(curl --silent --show-error --config <(token_header) --request "$method" --output "$answer" \
+            --header 'OpenStack-API-Version: container-infra latest' --write-out '%{http_code}' \
+            --connect-timeout 10 --max-time 60 "${route[@]}" "${options[@]}" "$API_URL$path" <<<"${4:-}") || code=none
+        case $code in
+        2??) break ;;
+        407 | 408 | 429 | 5?? | none) ((SECONDS < deadline)) || break ;;
+        *) break ;;
+        esac
+        attempt=$((attempt + 1))
+        sleep $((attempt < 10 ? attempt : 10))
+    done
+    if [[ $code != 2?? ]]; then
+        code+=", $(json_text detail <"$answer" || head -c 300 "$answer")"
+        say "$method $API_URL$path: answer $code" | scrub >&2
+        rm -f "$answer"
+        return 1
     fi
-    say "$method $API_URL$path: answer $code: $(json_text detail <"$answer" || head -c 300 "$answer")" | scrub >&2
+    cat "$answer"
     rm -f "$answer"
-    return 1
 }
 
 # Takes secrets out of the text on standard input.
