@@ -68,6 +68,13 @@ pub(crate) async fn unfinished(conductor: &Conductor, work: &Work) -> Result<Opt
     }))
 }
 
+/// The version of the COE that its control plane reports.
+pub(super) async fn coe_version(conductor: &Conductor, work: &Work) -> Result<Option<String>> {
+    let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
+    let version = |node: &Node| node.versions.get("kubernetes").or_else(|| node.versions.get("coe")).cloned();
+    Ok(nodes.iter().filter(|node| node.role == "master").find_map(version))
+}
+
 /// The nodes a cluster needs, and what those that reported have said.
 struct Nodes {
     expected: Vec<String>,
