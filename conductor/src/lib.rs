@@ -2,6 +2,8 @@
 
 pub mod config;
 mod error;
+pub mod pki;
+pub mod secret;
 
 pub use config::Config;
 pub use error::{Error, Kind, Result};
