@@ -1,0 +1,5 @@
+//! Cluster templates: what clusters are made from.
+
+pub(crate) mod row;
+
+pub use row::Model as ClusterTemplate;

@@ -1,0 +1,5 @@
+//! Leases: what only one process at a time may do.
+
+pub(crate) mod row;
+
+pub use row::Model as Lease;

@@ -1,0 +1,5 @@
+//! Operations: the changes of clusters, as lock, outbox and public record in one.
+
+pub(crate) mod row;
+
+pub use row::{Model as Operation, State};

@@ -1,0 +1,5 @@
+//! Services: the processes that do the work, and when they were last seen.
+
+pub(crate) mod row;
+
+pub use row::Model as Service;
