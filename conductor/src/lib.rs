@@ -12,6 +12,8 @@ pub mod nodegroup;
 pub mod operation;
 pub mod quota;
 pub mod service;
+pub mod identity;
+pub mod openstack;
 
 pub use config::Config;
 pub use error::{Error, Kind, Result};
