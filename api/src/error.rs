@@ -228,7 +228,10 @@ mod tests {
     async fn a_missing_token_is_the_error_object_with_the_keystone_named() {
         let (status, headers, body) = read(Error::unauthenticated("http://k/v3").into_response()).await;
         assert_eq!((status, headers["www-authenticate"].to_str().unwrap()), (401, "Keystone uri=\"http://k/v3\""));
-        assert_eq!((body["error"]["code"].as_u64(), body["error"]["title"].as_str()), (Some(401), Some("Unauthorized")));
+        assert_eq!(
+            (body["error"]["code"].as_u64(), body["error"]["title"].as_str()),
+            (Some(401), Some("Unauthorized"))
+        );
     }
 
     #[test]

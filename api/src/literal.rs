@@ -151,10 +151,16 @@ mod tests {
     fn both_spellings_are_read() {
         for (text, value) in [
             (r#"{"a": true, "b": null, "c": 1.5}"#, json!({"a": true, "b": null, "c": 1.5})),
-            ("{'a': 'b', \"c\": True, 'd': None, 'e': -3, 'f': 1e3,}", json!({"a": "b", "c": true, "d": null, "e": -3, "f": 1000.0})),
+            (
+                "{'a': 'b', \"c\": True, 'd': None, 'e': -3, 'f': 1e3,}",
+                json!({"a": "b", "c": true, "d": null, "e": -3, "f": 1000.0}),
+            ),
             ("{}", json!({})),
             ("{u'a': u'it\\'s \\u00fc \\x41 \\n'}", json!({"a": "it's ü A \n"})),
-            ("[{'key': 'k', 'effect': 'NoSchedule'}, ('x', 'y')]", json!([{"key": "k", "effect": "NoSchedule"}, ["x", "y"]])),
+            (
+                "[{'key': 'k', 'effect': 'NoSchedule'}, ('x', 'y')]",
+                json!([{"key": "k", "effect": "NoSchedule"}, ["x", "y"]]),
+            ),
             (" {'a' : {'b':[1 , 2]} } ", json!({"a": {"b": [1, 2]}})),
         ] {
             assert_eq!(parse(text), Some(value), "{text}");
@@ -164,8 +170,20 @@ mod tests {
     #[test]
     fn everything_else_is_refused() {
         for text in [
-            "", "{", "{'a'}", "{'a': }", "{'a': 'b'} x", "{'a': __import__('os')}", "{1: 2}", "{'a': 'b", "a=b",
-            "{'a': inf}", "{'a': nan}", "{'a': '\\xZZ'}", "{'a' 'b'}", "{,}",
+            "",
+            "{",
+            "{'a'}",
+            "{'a': }",
+            "{'a': 'b'} x",
+            "{'a': __import__('os')}",
+            "{1: 2}",
+            "{'a': 'b",
+            "a=b",
+            "{'a': inf}",
+            "{'a': nan}",
+            "{'a': '\\xZZ'}",
+            "{'a' 'b'}",
+            "{,}",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -187,9 +187,18 @@ mod tests {
 
     #[test]
     fn what_is_not_two_words_and_two_numbers_cannot_be_read() {
-        for text in ["container-infra", "1.9", "", "container-infra 1", "container-infra 1.x", "container-infra 1.9 x",
-            "container-infra 1.9.1", "container-infra -1.9", "container-infra 1.99999999999", "container-infra .9"]
-        {
+        for text in [
+            "container-infra",
+            "1.9",
+            "",
+            "container-infra 1",
+            "container-infra 1.x",
+            "container-infra 1.9 x",
+            "container-infra 1.9.1",
+            "container-infra -1.9",
+            "container-infra 1.99999999999",
+            "container-infra .9",
+        ] {
             assert_eq!(ask(&[text]).unwrap_err(), "Invalid value for OpenStack-API-Version header", "{text}");
         }
     }

@@ -82,7 +82,6 @@ impl Page {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,10 +119,7 @@ mod tests {
     #[test]
     fn a_direction_is_up_or_down() {
         assert!(page("sort_dir=desc").unwrap().descending);
-        assert_eq!(
-            page("sort_dir=x").unwrap_err(),
-            "Invalid sort direction: x. Acceptable values are 'asc' or 'desc'"
-        );
+        assert_eq!(page("sort_dir=x").unwrap_err(), "Invalid sort direction: x. Acceptable values are 'asc' or 'desc'");
     }
 
     #[test]

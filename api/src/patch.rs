@@ -183,8 +183,9 @@ impl Change {
         match &self.verb {
             Verb::Replace(_) if !map.contains_key(key) => return Err(absent()),
             Verb::Add(value) | Verb::Replace(value) => {
-                let text = label(value)
-                    .ok_or_else(|| Error::field(&self.path(), &shown(value), "Allowed: a string, number or boolean."))?;
+                let text = label(value).ok_or_else(|| {
+                    Error::field(&self.path(), &shown(value), "Allowed: a string, number or boolean.")
+                })?;
                 map.insert(key.to_owned(), text.into());
             }
             Verb::Remove => {
@@ -377,7 +378,10 @@ mod tests {
     #[test]
     fn what_is_not_there_cannot_be_replaced_or_removed() {
         for (op, path) in [
-            ("replace", "/color"), ("remove", "/color"), ("replace", "/labels/z"), ("remove", "/labels/z"),
+            ("replace", "/color"),
+            ("remove", "/color"),
+            ("replace", "/labels/z"),
+            ("remove", "/labels/z"),
             ("replace", "/name/x"),
         ] {
             let error = one(op, path, json!("x")).unwrap_err();

@@ -48,9 +48,11 @@ pub async fn refuse_head(request: Request, next: Next) -> Response {
 
 /// Refuses a request whose answer, always JSON, the client would not take.
 pub async fn acceptable(request: Request, next: Next) -> Response {
-    let takes_json = request.headers().get_all(http::header::ACCEPT).iter().all(|value| {
-        value.to_str().is_ok_and(|text| text.trim().is_empty() || text.split(',').any(is_json_range))
-    });
+    let takes_json = request
+        .headers()
+        .get_all(http::header::ACCEPT)
+        .iter()
+        .all(|value| value.to_str().is_ok_and(|text| text.trim().is_empty() || text.split(',').any(is_json_range)));
     if is_versioned_or_root(request.uri().path()) && !takes_json {
         return Error::framework(StatusCode::NOT_ACCEPTABLE, "", "").into_response();
     }
@@ -118,9 +120,17 @@ mod tests {
     #[test]
     fn a_path_without_a_version_means_v1() {
         for (given, meant) in [
-            ("/", "/"), ("//", "/"), ("/v1", "/v1"), ("/v1/", "/v1"), ("/clusters", "/v1/clusters"), ("/v2", "/v1/v2"),
-            ("/v1/clusters/", "/v1/clusters"), ("/clusters/x/", "/v1/clusters/x"), ("/healthcheck", "/healthcheck"),
-            ("/v1/healthcheck", "/v1/healthcheck"), ("/v1/clusters/detail/", "/v1/clusters/detail/"),
+            ("/", "/"),
+            ("//", "/"),
+            ("/v1", "/v1"),
+            ("/v1/", "/v1"),
+            ("/clusters", "/v1/clusters"),
+            ("/v2", "/v1/v2"),
+            ("/v1/clusters/", "/v1/clusters"),
+            ("/clusters/x/", "/v1/clusters/x"),
+            ("/healthcheck", "/healthcheck"),
+            ("/v1/healthcheck", "/v1/healthcheck"),
+            ("/v1/clusters/detail/", "/v1/clusters/detail/"),
             ("/v1.json", "/v1/v1.json"),
         ] {
             assert_eq!(canonical_path(given), meant, "{given}");

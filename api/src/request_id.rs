@@ -1,6 +1,6 @@
 //! Request ids in and out, and the one log line per request.
 //!
-//! Every request gets an id of its own, which the answer names. A well-formed id sent by the client (another service
+//! Every request gets an id of its own, which the answer names and the services we call are told. A well-formed id sent by the client (another service
 //! of the cloud, as a rule) is kept beside it in the log, so that one can follow a request across services.
 
 use std::time::Instant;
@@ -8,6 +8,7 @@ use std::time::Instant;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
+use conductor::openstack::REQUEST_ID;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use tracing::{Instrument, field};
@@ -25,13 +26,14 @@ pub struct RequestId(pub String);
 /// Names the request, opens its span, and writes its line when the answer is known.
 pub async fn observe(mut request: Request, next: Next) -> Response {
     let id = format!("req-{}", Uuid::new_v4());
-    let global = given(request.headers());
+    let global = given(request.headers()).map(str::to_owned);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id, global_id = global, user = field::Empty, project = field::Empty);
     let started = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let answering = next.run(request).instrument(span.clone());
+    let mut response = REQUEST_ID.scope(id.clone(), answering).await;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(HEADER, value);
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +29,9 @@ impl Default for Listening {
         Self { connections: 1024, header_time: Duration::from_secs(30), drain_time: Duration::from_secs(30) }
     }
 }
+
+/// Most bytes of a request's headers.
+const HEADERS: usize = 64 << 10;
 
 /// Answers requests until `shutdown`, then lets those under way finish within the drain time.
 ///
@@ -81,10 +84,12 @@ fn answer(
         tracing::debug!(%error, "a connection keeps its delay");
     }
     // HTTP/1.1 only: telling versions apart has no time limit, and no client of the cloud speaks HTTP/2 in clear.
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(listening.header_time).max_buf_size(64 << 10);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes.clone()));
-    let connection = draining.watch(connection.into_owned());
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(listening.header_time)
+        .max_buf_size(HEADERS)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes.clone()));
+    let connection = draining.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(error = %error, "a connection ended early");

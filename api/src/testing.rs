@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::Response;
 use conductor::openstack::{Catalog, Identity};
 use futures::FutureExt;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -18,11 +18,11 @@ use crate::caller::{Credential, Gate, Principal};
 use crate::edge::{Settings, around};
 
 /// Status, headers and JSON body of an answer; an empty body reads as `null`.
-pub(crate) async fn read(response: Response) -> (StatusCode, HeaderMap, Value) {
+pub(crate) async fn read(response: Response) -> (u16, HeaderMap, Value) {
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-    (parts.status, parts.headers, body)
+    (parts.status.as_u16(), parts.headers, body)
 }
 
 /// A gate that knows the token `good`, and finds Keystone away for the token `away`.
@@ -85,7 +85,7 @@ pub(crate) async fn send(
     line: &str,
     headers: &[(&str, &str)],
     body: impl Into<Body>,
-) -> (StatusCode, HeaderMap, Value) {
+) -> (u16, HeaderMap, Value) {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path).header("host", "h:9511");
     for (name, value) in headers {
