@@ -8,8 +8,9 @@ from heat.common import exception
 from heat.engine import resource
 from oslo_utils import uuidutils
 
-from .base import Fake, STORE, plain
+from .base import Fake, Gate, STORE, plain
 from .network import make_port
+from fakecloud.servers import addresses
 from fakecloud.store import now
 
 # Nova's limits for what comes with a server.
@@ -129,7 +130,7 @@ class Server(Fake):
         return {'id': self.resource_id, 'name': thing['name'], 'stack_name': self.stack.name, 'stack_id': self.stack.id,
                 'project_id': self.context.project_id, 'image': image and {'id': image['id'], 'name': image['name']},
                 'flavor': flavor and {'id': flavor['id'], 'name': flavor['name']}, 'metadata': thing['metadata'],
-                'addresses': self._addresses(thing), 'user_data': self._user_data(), 'created': now(),
+                'addresses': addresses(STORE, thing), 'user_data': self._user_data(), 'created': now(),
                 'config_drive': bool(self.properties[self.CONFIG_DRIVE]), 'key_name': self.properties[self.KEY_NAME],
                 'block_device_mapping_v2': shown.get('block_device_mapping_v2', [])}
 
@@ -165,35 +166,24 @@ class Server(Fake):
         withdraw(self.resource_id)
         super().break_down(reason)
 
-    def _addresses(self, thing):
-        """Network name -> addresses, fixed and floating, as Nova shows them."""
-        shown = {}
-        for port in filter(None, (STORE.get('port', identity) for identity in thing.get('ports') or [] if identity)):
-            network = STORE.get('network', port['network_id']) or {'name': port['network_id']}
-            floating = [f['floating_ip_address'] for f in STORE.owned_by('floatingip', self.context.project_id) if f.get('port_id') == port['id']]
-            for address, sort in [(ip['ip_address'], 'fixed') for ip in port['fixed_ips']] + [(ip, 'floating') for ip in floating]:
-                shown.setdefault(network['name'], []).append({
-                    'addr': address, 'version': 6 if ':' in address else 4, 'OS-EXT-IPS:type': sort,
-                    'OS-EXT-IPS-MAC:mac_addr': port['mac_address'], 'port': port['id'], 'network_id': port['network_id']})
-        return shown
-
-    def _by_name_and_id(self, addresses):
+    @staticmethod
+    def _by_name_and_id(nets):
         """Heat shows a server's networks under their names and under their ids."""
-        return {**addresses, **{items[0]['network_id']: items for items in addresses.values()}}
+        return {**nets, **{items[0]['network_id']: items for items in nets.values()}}
 
     def _show_resource(self):
         thing = self.thing()
-        return {**thing, 'addresses': self._addresses(thing)} if thing else {}
+        return {**thing, 'addresses': addresses(STORE, thing)} if thing else {}
 
     def _resolve_attribute(self, name):
         thing = self.thing()
         if thing is None:
             return None
-        addresses = self._addresses(thing)
+        nets = addresses(STORE, thing)
         values = {
-            'name': thing['name'], 'addresses': self._by_name_and_id(addresses), 'instance_name': 'instance-' + self.resource_id[:8],
-            'networks': {name: [a['addr'] for a in items] for name, items in self._by_name_and_id(addresses).items()},
-            'first_address': next((a['addr'] for items in addresses.values() for a in items), ''), 'accessIPv4': '',
+            'name': thing['name'], 'addresses': self._by_name_and_id(nets), 'instance_name': 'instance-' + self.resource_id[:8],
+            'networks': {name: [a['addr'] for a in items] for name, items in self._by_name_and_id(nets).items()},
+            'first_address': next((a['addr'] for items in nets.values() for a in items), ''), 'accessIPv4': '',
             'accessIPv6': '', 'console_urls': {}, 'tags': plain(self.properties[self.TAGS]) or [],
             'os_collect_config': self.metadata_get().get('os-collect-config', {})}
         return values.get(name)
@@ -215,7 +205,6 @@ class KeyPair(Fake):
             raise exception.Error('A fake key pair needs its public_key')
         STORE.put('keypair', {'id': self._key(), 'name': self.resource_id, 'public_key': public, 'type': 'ssh',
                               'user_id': self.context.user_id}, self.context.user_id)
-        from .base import Gate
         return Gate(self, 'CREATE')
 
     def _key(self):

@@ -6,6 +6,7 @@ import re
 
 from .request import Refusal
 from fakecloud import faults
+from fakecloud.servers import addresses
 from fakecloud.store import now
 
 PREFIX, VERSION = '/compute', 'v2.1'
@@ -33,8 +34,8 @@ def flavors(request, store, detail):
         if request.value(key):
             rows = [row for row in rows if row[field] >= int(request.value(key))]
     page, more = request.page(sorted(rows, key=lambda row: row['id']))
-    links = lambda row: [{'rel': 'self', 'href': '%s/v2.1/flavors/%s' % (request.base, row['id'])}]  # noqa: E731
-    shown = [{**row, 'links': links(row)} if detail else {'id': row['id'], 'name': row['name'], 'links': links(row)} for row in page]
+    shown = [{**(row if detail else {'id': row['id'], 'name': row['name']}),
+              'links': [{'rel': 'self', 'href': '%s/v2.1/flavors/%s' % (request.base, row['id'])}]} for row in page]
     answer = {'flavors': shown}
     if more:
         path = '%s/v2.1/flavors%s' % (request.base, '/detail' if detail else '')
@@ -119,6 +120,14 @@ def quota_set(request, store, project, detail):
     return 200, {'quota_set': {'id': project, **quota}}
 
 
+def server(store, row):
+    """A server as Nova shows it."""
+    flavor = store.get('flavor', row['flavor']['id']) or {}
+    return {**row, 'addresses': addresses(store, row), 'flavor': {
+        'id': row['flavor']['id'], 'original_name': flavor.get('name'), 'vcpus': flavor.get('vcpus'), 'ram': flavor.get('ram'),
+        'disk': flavor.get('disk'), 'ephemeral': 0, 'swap': 0, 'extra_specs': {}}}
+
+
 def servers(request, store, detail):
     """GET /servers and /servers/detail."""
     everybody = request.asker.admin and request.value('all_tenants') in ('1', 'True', 'true')
@@ -126,7 +135,7 @@ def servers(request, store, detail):
     if request.value('name'):
         rows = [row for row in rows if re.search(request.value('name'), row['name'])]
     page, _ = request.page(rows)
-    return 200, {'servers': page if detail else [{'id': row['id'], 'name': row['name'], 'links': []} for row in page]}
+    return 200, {'servers': [server(store, row) for row in page] if detail else [{'id': row['id'], 'name': row['name'], 'links': []} for row in page]}
 
 
 def one(request, store, kind, key, identity, missing):
@@ -134,7 +143,7 @@ def one(request, store, kind, key, identity, missing):
     rows = [row for row in store.seen_by(kind, request.asker.project_id, request.asker.admin) if row['id'] == identity]
     if not rows:
         raise Refusal(404, missing % identity)
-    return 200, {key: rows[0]}
+    return 200, {key: server(store, rows[0]) if kind == 'server' else rows[0]}
 
 
 def answer(request, store):
