@@ -5,12 +5,16 @@ pub mod cluster;
 pub mod cluster_template;
 pub mod column;
 pub mod config;
+pub mod database;
 mod error;
+pub mod ident;
 pub mod lease;
 pub mod node;
 pub mod nodegroup;
 pub mod operation;
+pub mod page;
 pub mod quota;
+pub mod scope;
 pub mod service;
 
 pub use config::Config;
