@@ -10,6 +10,7 @@ pub mod database;
 pub mod doctor;
 pub mod engine;
 mod error;
+pub mod ident;
 pub mod identity;
 pub mod lease;
 pub mod lookup;

@@ -1,6 +1,7 @@
 //! Nodes: what they report, and the tokens by which they are known.
 
 pub(crate) mod row;
+pub mod store;
 pub(crate) mod token;
 
 pub use row::{Model as Node, Phase};

@@ -1,5 +1,6 @@
 //! Services: the processes that do the work, and when they were last seen.
 
 pub(crate) mod row;
+pub mod store;
 
 pub use row::Model as Service;
