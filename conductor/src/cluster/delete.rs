@@ -52,7 +52,8 @@ async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> R
     }
     operation::store::supersede(&transaction, uuid).await?;
     store::set_status(&transaction, uuid, Status::DeleteInProgress, None).await?;
-    nodegroup::store::set_status_of_cluster(&transaction, uuid, Status::DeleteInProgress, None).await?;
+    let changes = nodegroup::store::Changes { status: Some(Status::DeleteInProgress), ..Default::default() };
+    nodegroup::store::change_defaults(&transaction, uuid, changes).await?;
     operation::store::insert(&transaction, operation).await?;
     transaction.commit().await?;
     Ok(true)

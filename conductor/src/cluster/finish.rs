@@ -45,8 +45,13 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
     store::change(&transaction, uuid, changes).await?;
     for group in work.nodegroups.iter().filter(|group| group.is_default) {
         let nodes = if group.role == "master" { &addresses.master_addresses } else { &addresses.node_addresses };
-        let stack = work.cluster.stack_id.clone();
-        nodegroup::store::settle(&transaction, &group.uuid, Status::CreateComplete, stack, nodes.clone()).await?;
+        let changes = nodegroup::store::Changes {
+            status: Some(Status::CreateComplete),
+            stack_id: Some(work.cluster.stack_id.clone()),
+            node_addresses: Some(nodes.clone().into()),
+            ..Default::default()
+        };
+        nodegroup::store::change(&transaction, &group.uuid, changes).await?;
     }
     transaction.commit().await?;
     Ok(())
@@ -66,7 +71,8 @@ pub(crate) async fn settle_failed(conductor: &Conductor, operation: &Operation, 
     }
     let reason = Some(fault.reason());
     store::set_status(&transaction, &operation.cluster_uuid, status, reason.clone()).await?;
-    nodegroup::store::set_status_of_cluster(&transaction, &operation.cluster_uuid, status, reason).await?;
+    let changes = nodegroup::store::Changes { status: Some(status), status_reason: Some(reason), ..Default::default() };
+    nodegroup::store::change_defaults(&transaction, &operation.cluster_uuid, changes).await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -1,11 +1,25 @@
 //! Clusters: the rows and where their lives stand.
 
+pub(crate) mod authority;
+pub mod create;
+pub(crate) mod credential;
+pub mod delete;
+mod facts;
+mod finish;
+pub mod name;
+pub(crate) mod progress;
 pub(crate) mod row;
+mod spec;
 mod status;
 pub mod store;
+mod submit;
 
+pub use create::{Request, create};
+pub use delete::delete;
+pub(crate) use finish::settle_failed;
 pub use row::Model as Cluster;
-pub use status::{HealthStatus, Identity, Status};
+pub use spec::render;
+pub use status::{HealthStatus, Owner, Status};
 
 use crate::column::StringMap;
 use crate::nodegroup::Nodegroup;
@@ -63,7 +77,7 @@ pub struct Changes {
     /// The stack's name.
     pub stack_name: Option<Option<String>>,
     /// Who owns the stack.
-    pub act_as: Option<Option<Identity>>,
+    pub act_as: Option<Option<Owner>>,
     /// Keystone's identifier of our trust.
     pub trust_id: Option<Option<String>>,
     /// Keystone's identifier of the trustee.

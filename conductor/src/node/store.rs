@@ -3,12 +3,13 @@
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QuerySelect, SqlErr,
+    JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, SqlErr,
 };
 
 use super::row::{ActiveModel, Column, Entity};
 use super::{BootstrapToken, Node, Phase, token};
 use crate::column::{Moment, StringList, StringMap};
+use crate::operation::row as operation;
 use crate::{Error, Result};
 
 /// What a node says about itself.
@@ -107,6 +108,24 @@ pub async fn counts(c: &impl ConnectionTrait, cluster_uuids: &[String]) -> Resul
         .all(c)
         .await?;
     Ok(counted)
+}
+
+/// The workflows of the operations under way whose nodes have reported after `since`, each with the moment of its
+/// latest report; in one query.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn heard_since(c: &impl ConnectionTrait, since: Moment) -> Result<Vec<(String, Moment)>> {
+    let operation: RelationDef =
+        Entity::belongs_to(operation::Entity).from(Column::ClusterUuid).to(operation::Column::Active).into();
+    let heard = Entity::find()
+        .select_only()
+        .column_as(operation::Column::Instance, "instance")
+        .column_as(Column::UpdatedAt.max(), "at")
+        .join(JoinType::InnerJoin, operation)
+        .filter(Column::UpdatedAt.gt(since))
+        .group_by(operation::Column::Instance);
+    Ok(heard.into_tuple::<(String, Moment)>().all(c).await?)
 }
 
 /// Forgets nodes that are no more.

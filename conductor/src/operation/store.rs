@@ -3,13 +3,14 @@
 use sea_orm::prelude::Json;
 use sea_orm::sea_query::{CaseStatement, Expr, Func};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, SqlErr,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter,
+    QueryOrder, QuerySelect, RelationDef, SqlErr,
 };
 use uuid::Uuid;
 
 use super::row::{ActiveModel, Column, Entity};
-use super::{Operation, State};
+use super::{Fault, Operation, State};
+use crate::cluster::row as cluster;
 use crate::column::{Moment, now};
 use crate::{Error, Result};
 
@@ -191,6 +192,73 @@ pub async fn begin_step(c: &impl ConnectionTrait, uuid: &str, step: &str, attemp
 pub async fn set_progress(c: &impl ConnectionTrait, uuid: &str, progress: Json) -> Result<bool> {
     let row = ActiveModel { progress: ActiveValue::Set(Some(progress)), ..Default::default() };
     set(c, uuid, row).await
+}
+
+/// Notes that the present step has failed for now, for the `failures`-th time, and with what words.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn note_failure(c: &impl ConnectionTrait, uuid: &str, failures: i32, message: &str) -> Result<()> {
+    let row = ActiveModel {
+        attempt: ActiveValue::Set(failures),
+        message: ActiveValue::Set(Some(message.to_owned())),
+        ..Default::default()
+    };
+    set(c, uuid, row).await.map(drop)
+}
+
+/// Notes why the operation is about to fail, for the step that settles it.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn note_fault(c: &impl ConnectionTrait, uuid: &str, fault: &Fault) -> Result<()> {
+    let fault = serde_json::to_value(fault).map_err(Error::internal)?;
+    let row = ActiveModel { fault: ActiveValue::Set(Some(fault)), ..Default::default() };
+    set(c, uuid, row).await.map(drop)
+}
+
+/// Forgets what the watcher saw, so that the next listing counts as news.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn forget_observation(c: &impl ConnectionTrait, uuid: &str) -> Result<()> {
+    let row = ActiveModel { observed_status: ActiveValue::Set(None), ..Default::default() };
+    set(c, uuid, row).await.map(drop)
+}
+
+/// An operation that waits for its stack.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Awaiting {
+    /// The operation's UUID.
+    pub uuid: String,
+    /// Its cluster's UUID.
+    pub cluster_uuid: String,
+    /// That cluster's project.
+    pub project_id: String,
+    /// Heat's identifier of the stack.
+    pub stack_id: String,
+    /// The engine's identifier of its workflow.
+    pub instance: String,
+    /// What the watcher saw last.
+    pub observed_status: Option<String>,
+}
+
+/// The operations whose stack is under way in Heat, in one query.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn awaiting_stacks(c: &impl ConnectionTrait) -> Result<Vec<Awaiting>> {
+    let cluster: RelationDef =
+        Entity::belongs_to(cluster::Entity).from(Column::ClusterUuid).to(cluster::Column::Uuid).into();
+    let waiting = Entity::find()
+        .select_only()
+        .columns([Column::Uuid, Column::ClusterUuid, Column::ProjectId, Column::Instance, Column::ObservedStatus])
+        .column_as(cluster::Column::StackId, "stack_id")
+        .join(JoinType::InnerJoin, cluster)
+        .filter(unended())
+        .filter(Column::Step.ends_with("/await"))
+        .filter(cluster::Column::StackId.is_not_null());
+    Ok(waiting.order_by_asc(Column::Id).into_model::<Awaiting>().all(c).await?)
 }
 
 /// Forgets the requester's token, as soon as Heat has accepted what needed it.

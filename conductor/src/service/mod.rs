@@ -4,3 +4,6 @@ pub(crate) mod row;
 pub mod store;
 
 pub use row::Model as Service;
+
+/// What a conductor calls itself, as clients know it.
+pub const CONDUCTOR: &str = "magnum-conductor";

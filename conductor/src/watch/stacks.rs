@@ -132,7 +132,7 @@ async fn per_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Vec<Observ
 async fn in_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Result<HashMap<String, Listed>> {
     let Some(first) = awaiting.first() else { return Ok(HashMap::new()) };
     let cluster = cluster::store::find(&conductor.db, &Scope::All, &first.cluster_uuid).await?;
-    let operation = store::find(&conductor.db, &first.operation).await?;
+    let operation = store::find(&conductor.db, &first.uuid).await?;
     let session = cluster::authority::acting(conductor, &cluster, operation.as_ref()).await?;
     Ok(by_id(heat::list(&session, &[name::TAG], false).await.map_err(Error::from)?))
 }
@@ -146,7 +146,7 @@ fn judge(awaiting: &[Awaiting], stacks: &HashMap<String, Listed>) -> Vec<Observa
                 Some(stack) => (stack.stack_status.clone(), stack.stack_status_reason.clone()),
                 None => ("GONE".to_owned(), None),
             };
-            (one.observed_status.as_deref() != Some(status.as_str())).then(|| Observation { operation: one.operation.clone(), status, reason })
+            (one.observed_status.as_deref() != Some(status.as_str())).then(|| Observation { operation: one.uuid.clone(), status, reason })
         })
         .collect()
 }
@@ -155,7 +155,7 @@ async fn record(conductor: &Conductor, awaiting: &[Awaiting], seen: Vec<Observat
     store::observe(&conductor.db, &seen, now()).await?;
     let Some(engine) = conductor.engine.get() else { return Ok(()) };
     for one in seen.iter().filter(|one| !one.status.ends_with("_IN_PROGRESS")) {
-        if let Some(waiting) = awaiting.iter().find(|waiting| waiting.operation == one.operation) {
+        if let Some(waiting) = awaiting.iter().find(|waiting| waiting.uuid == one.operation) {
             engine.wake(&waiting.instance).await?;
         }
     }
@@ -168,7 +168,7 @@ mod tests {
 
     fn awaiting(stack: &str, observed: Option<&str>) -> Awaiting {
         Awaiting {
-            operation: format!("op-{stack}"),
+            uuid: format!("op-{stack}"),
             cluster_uuid: "c".into(),
             project_id: "p".into(),
             stack_id: stack.into(),
