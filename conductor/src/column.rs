@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::FromJsonQueryResult;
+use sea_orm::{ActiveValue, FromJsonQueryResult, Value};
 use serde::{Deserialize, Serialize};
 
 /// A moment in UTC, exact to the microsecond.
@@ -14,6 +14,11 @@ pub type Moment = DateTime<Utc>;
 #[must_use]
 pub fn now() -> Moment {
     Utc::now().trunc_subsecs(6)
+}
+
+/// A column to set, when a value for it is given, else to leave as it is.
+pub(crate) fn given<V: Into<Value>>(value: Option<V>) -> ActiveValue<V> {
+    value.map_or(ActiveValue::NotSet, ActiveValue::Set)
 }
 
 /// Labels and other maps of text.

@@ -2,29 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::cluster::Owner;
 use crate::config::{ActAs, Config};
 use crate::openstack::{Cloud, Delegation, Identity, Kind, Session};
 use crate::{Error, Result};
-
-/// Who owns the stacks of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The service's user, scoped to the cluster's project.
-    Service,
-    /// The user who asked, with the token of the request.
-    Requester,
-}
-
-impl Mode {
-    /// Its name, as records keep it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Service => "service",
-            Self::Requester => "requester",
-        }
-    }
-}
 
 /// Chooses who acts in the project of the request, before anything is written.
 ///
@@ -32,7 +13,7 @@ impl Mode {
 /// `Invalid` where the token is not scoped to a project; `Forbidden`, saying what an operator has to do, where the
 /// service's user must act and may not, or where it may not and the token is delegated, so that Heat could not use it;
 /// `Unavailable` where Keystone is away.
-pub async fn choose(cloud: &Cloud, config: &Config, identity: &Identity) -> Result<Mode> {
+pub async fn choose(cloud: &Cloud, config: &Config, identity: &Identity) -> Result<Owner> {
     let Some(project_id) = identity.project_id.as_deref() else {
         return Err(Error::invalid(
             "The token is not scoped to a project; a cluster belongs to one. Log in with a project, as with OS_PROJECT_NAME.",
@@ -40,25 +21,25 @@ pub async fn choose(cloud: &Cloud, config: &Config, identity: &Identity) -> Resu
     };
     let delegated = identity.delegated.as_ref().map(described);
     match (config.heat.act_as, delegated) {
-        (ActAs::Requester, None) => Ok(Mode::Requester),
+        (ActAs::Requester, None) => Ok(Owner::Requester),
         (ActAs::Requester, Some(how)) => Err(Error::forbidden(format!(
             "{how} cannot own stacks at Heat, and this service is set to act as the requester. Log in with a password, \
              or ask the operator to set [heat] act_as to \"auto\" and to run: {}",
             cloud.grant_command(project_id)
         ))),
         (ActAs::Service, _) => match may_act(cloud, project_id, true).await? {
-            true => Ok(Mode::Service),
+            true => Ok(Owner::Service),
             false => Err(Error::forbidden(format!(
                 "The service's user may not act in the project {project_id}. Ask the operator to run: {}",
                 cloud.grant_command(project_id)
             ))),
         },
         (ActAs::Auto, None) => match may_act(cloud, project_id, false).await? {
-            true => Ok(Mode::Service),
-            false => Ok(Mode::Requester),
+            true => Ok(Owner::Service),
+            false => Ok(Owner::Requester),
         },
         (ActAs::Auto, Some(how)) => match may_act(cloud, project_id, true).await? {
-            true => Ok(Mode::Service),
+            true => Ok(Owner::Service),
             false => Err(Error::forbidden(format!(
                 "{how} cannot own stacks at Heat, and the service's user may not act in the project {project_id}. Log in \
                  with a password, or ask the operator to run: {}",
@@ -72,10 +53,10 @@ pub async fn choose(cloud: &Cloud, config: &Config, identity: &Identity) -> Resu
 ///
 /// # Errors
 /// As [`Cloud::in_project`].
-pub async fn session(cloud: &Cloud, mode: Mode, identity: &Arc<Identity>) -> Result<Session> {
+pub async fn session(cloud: &Cloud, mode: Owner, identity: &Arc<Identity>) -> Result<Session> {
     match mode {
-        Mode::Service => Ok(cloud.in_project(identity.project_id.as_deref().unwrap_or_default()).await?),
-        Mode::Requester => Ok(cloud.requester_of(identity)),
+        Owner::Service => Ok(cloud.in_project(identity.project_id.as_deref().unwrap_or_default()).await?),
+        Owner::Requester => Ok(cloud.requester_of(identity)),
     }
 }
 

@@ -36,8 +36,8 @@ impl MigrationTrait for Step {
                 let mut statement = table(manager.get_database_backend());
                 statement.if_not_exists();
                 if manager.get_database_backend() == DbBackend::MySql {
-                    // Names are compared byte by byte, as on the other two databases.
-                    statement.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_bin");
+                    // Names are compared byte by byte and to their last space, as on the other two databases.
+                    statement.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_nopad_bin");
                 }
                 manager.create_table(statement).await
             }

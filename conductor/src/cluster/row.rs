@@ -3,7 +3,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::status::{HealthStatus, Identity, Status};
+use super::status::{HealthStatus, Owner, Status};
 use crate::column::{Moment, StringMap};
 
 /// A cluster as it is stored.
@@ -74,7 +74,7 @@ pub struct Model {
     /// The stack's name.
     pub stack_name: Option<String>,
     /// Who owns the stack; nothing until decided.
-    pub act_as: Option<Identity>,
+    pub act_as: Option<Owner>,
     /// Keystone's identifier of our trust.
     pub trust_id: Option<String>,
     /// Keystone's identifier of the trustee.

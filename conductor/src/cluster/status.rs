@@ -124,7 +124,7 @@ impl fmt::Display for HealthStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(32))", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
-pub enum Identity {
+pub enum Owner {
     /// The service's own user.
     Service,
     /// The user who asked for the cluster.

@@ -1,6 +1,7 @@
 //! Nodegroups: nodes of one cluster that are alike.
 
 pub(crate) mod row;
+pub mod store;
 
 pub use row::{Model as Nodegroup, Taint, Taints};
 

@@ -56,6 +56,11 @@ impl Error {
         Self { service, status: None, kind, message: message.into() }
     }
 
+    /// We have no usable credentials of our own for what is to be done.
+    pub(crate) fn credentials(message: impl Into<String>) -> Self {
+        Self::new(Service::Keystone, Kind::Credentials, message)
+    }
+
     /// The answer is not what the service's contract says; `what` names the part.
     pub(super) fn protocol(service: Service, what: impl std::fmt::Display) -> Self {
         Self::new(service, Kind::Protocol, what.to_string())

@@ -1,6 +1,7 @@
 //! Quotas: how many clusters a project may have, and how many it has.
 
 pub(crate) mod row;
+pub mod store;
 pub(crate) mod usage;
 
 pub use row::Model as Quota;
