@@ -1,5 +1,6 @@
 //! Pages of a listing: which part is asked for, and the link to the next one.
 
+use conductor::page::Page;
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -8,93 +9,78 @@ use crate::links::Base;
 use crate::query::{Arguments, Given};
 
 /// The part of a listing that a client asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// Most entries, when the client says so; the configured largest page caps it.
-    pub limit: Option<u64>,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Most entries; the configured largest page caps it.
+    pub limit: Option<i64>,
     /// The entry after which the page starts.
     pub marker: Option<Uuid>,
     /// The column to sort by.
-    pub sort_key: String,
-    /// Whether the largest comes first.
-    pub descending: bool,
+    pub sort_key: Option<String>,
+    /// `asc` or `desc`.
+    pub sort_dir: Option<String>,
 }
 
-impl Arguments for Page {
+impl Arguments for Listing {
     fn take(given: &mut Given) -> Result<Self> {
-        let limit = match given.integer("limit")? {
-            Some(limit) => Some(u64::try_from(limit).ok().filter(|limit| *limit > 0).ok_or_else(not_positive)?),
+        let limit = given.integer("limit")?;
+        let marker = match given.text("marker") {
+            Some(text) => Some(Uuid::try_parse(&text).map_err(|_| Error::field("marker", &text, "Allowed: a UUID."))?),
             None => None,
         };
-        let marker = given.text("marker").map(|text| uuid("marker", &text)).transpose()?;
-        let sort_key = given.text("sort_key").unwrap_or_else(|| "id".into());
-        let descending = match given.text("sort_dir").as_deref() {
-            None | Some("asc") => false,
-            Some("desc") => true,
-            Some(other) => {
-                let other = crate::error::excerpt(other);
-                return Err(Error::invalid(format!(
-                    "Invalid sort direction: {other}. Acceptable values are 'asc' or 'desc'"
-                )));
-            }
-        };
-        Ok(Self { limit, marker, sort_key, descending })
+        Ok(Self { limit, marker, sort_key: given.text("sort_key"), sort_dir: given.text("sort_dir") })
     }
 }
 
-fn not_positive() -> Error {
-    Error::invalid("Limit must be positive")
-}
-
-fn uuid(name: &str, text: &str) -> Result<Uuid> {
-    Uuid::try_parse(text).map_err(|_| Error::field(name, text, "Allowed: a UUID."))
-}
-
-impl Page {
-    /// The number of entries that make the page full.
-    #[must_use]
-    pub fn size(&self, max_limit: u64) -> u64 {
-        self.limit.unwrap_or(max_limit).min(max_limit)
-    }
-
-    /// The link to the next page: there is one when this page is full.
+impl Listing {
+    /// The page, of `max_limit` entries at most.
     ///
-    /// `path` follows `/v1/`; `filters` are the arguments besides those of the page, which the next page keeps.
-    #[must_use]
-    pub fn next(
-        &self,
-        base: &Base,
-        path: &str,
-        filters: &[(&str, &str)],
-        max_limit: u64,
-        uuids: &[String],
-    ) -> Option<String> {
-        let size = self.size(max_limit);
-        let last = uuids.last().filter(|_| uuids.len() as u64 == size)?;
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query
-            .append_pair("sort_key", &self.sort_key)
-            .append_pair("sort_dir", if self.descending { "desc" } else { "asc" })
-            .extend_pairs(filters)
-            .append_pair("limit", &size.to_string())
-            .append_pair("marker", last);
-        Some(format!("{}?{}", base.v1(path), query.finish()))
+    /// # Errors
+    /// 400 for a limit that is not positive or an unknown direction.
+    pub fn page(self, max_limit: u64) -> Result<Page> {
+        let marker = self.marker.map(|uuid| uuid.to_string());
+        Ok(Page::read(self.limit, marker, self.sort_key, self.sort_dir.as_deref(), max_limit)?)
     }
+}
+
+/// The link to the page after this one: there is one when this page is full.
+///
+/// `path` follows `/v1/`; `filters` are the arguments besides those of the page, which the next page keeps; `last` is
+/// the last of `length` entries.
+#[must_use]
+pub fn next(
+    base: &Base,
+    path: &str,
+    page: &Page,
+    filters: &[(&str, &str)],
+    length: usize,
+    last: Option<&str>,
+) -> Option<String> {
+    let last = last.filter(|_| length as u64 == page.limit)?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair("sort_key", &page.sort_key)
+        .append_pair("sort_dir", page.sort_dir.as_str())
+        .extend_pairs(filters)
+        .append_pair("limit", &page.limit.to_string())
+        .append_pair("marker", last);
+    Some(format!("{}?{}", base.v1(path), query.finish()))
 }
 
 #[cfg(test)]
 mod tests {
+    use conductor::page::Direction;
+
     use super::*;
 
     fn page(query: &str) -> Result<Page, String> {
-        crate::query::read(&format!("/x?{query}").parse().unwrap()).map_err(|error: Error| error.detail().to_owned())
+        let listing = crate::query::read::<Listing>(&format!("/x?{query}").parse().unwrap());
+        listing.and_then(|listing| listing.page(1000)).map_err(|error: Error| error.detail().to_owned())
     }
 
     #[test]
     fn a_page_has_defaults() {
-        let page = page("").unwrap();
-        assert_eq!(page, Page { limit: None, marker: None, sort_key: "id".into(), descending: false });
-        assert_eq!(page.size(1000), 1000);
+        assert_eq!(page("").unwrap(), Page::first(1000));
     }
 
     #[test]
@@ -105,33 +91,35 @@ mod tests {
         for query in ["limit=", "limit=x", "limit=1.5"] {
             assert!(page(query).unwrap_err().contains("Allowed: an integer."), "{query}");
         }
-        assert_eq!(page("limit=5000").unwrap().size(1000), 1000);
-        assert_eq!(page("limit=5").unwrap().size(1000), 5);
+        assert_eq!(page("limit=5000").unwrap().limit, 1000);
+        assert_eq!(page("limit=5").unwrap().limit, 5);
     }
 
     #[test]
     fn a_marker_is_a_uuid() {
         assert!(page("marker=x").unwrap_err().contains("Allowed: a UUID."));
-        let uuid = Uuid::new_v4();
+        let uuid = Uuid::new_v4().to_string();
         assert_eq!(page(&format!("marker={uuid}")).unwrap().marker, Some(uuid));
     }
 
     #[test]
     fn a_direction_is_up_or_down() {
-        assert!(page("sort_dir=desc").unwrap().descending);
-        assert_eq!(page("sort_dir=x").unwrap_err(), "Invalid sort direction: x. Acceptable values are 'asc' or 'desc'");
+        assert_eq!(page("sort_dir=desc").unwrap().sort_dir, Direction::Descending);
+        assert_eq!(
+            page("sort_dir=x").unwrap_err(),
+            "Invalid sort direction: x. Acceptable values are 'asc' or 'desc'"
+        );
     }
 
     #[test]
     fn a_full_page_links_to_the_next_with_its_filters() {
         let base = Base("http://h".into());
         let page = page("limit=2&sort_key=name&sort_dir=desc").unwrap();
-        let uuids = ["a".to_owned(), "b".to_owned()];
         assert_eq!(
-            page.next(&base, "clusters/detail", &[("role", "a b")], 1000, &uuids).unwrap(),
+            next(&base, "clusters/detail", &page, &[("role", "a b")], 2, Some("b")).unwrap(),
             "http://h/v1/clusters/detail?sort_key=name&sort_dir=desc&role=a+b&limit=2&marker=b"
         );
-        assert_eq!(page.next(&base, "clusters", &[], 1000, &uuids[..1]), None);
-        assert_eq!(page.next(&base, "clusters", &[], 1000, &[]), None);
+        assert_eq!(next(&base, "clusters", &page, &[], 1, Some("a")), None);
+        assert_eq!(next(&base, "clusters", &page, &[], 0, None), None);
     }
 }
