@@ -1,1 +1,3 @@
-//! api
+//! North edge: HTTP in, one operation called, HTTP out.
+
+pub mod policy;
