@@ -96,9 +96,10 @@ const HOMES: &[(&str, &[&str])] = &[
 fn every_crate_has_a_home() {
     for (file, text) in product() {
         for (name, homes) in HOMES {
-            let used = without_tests(&text).lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| {
-                line.contains(&format!("{name}::")) || line.contains(&format!("use {name};"))
-            });
+            let used = without_tests(&text)
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .any(|line| line.contains(&format!("{name}::")) || line.contains(&format!("use {name};")));
             assert!(!used || homes.iter().any(|home| file.starts_with(home)), "{file} names {name}");
         }
     }
@@ -109,9 +110,12 @@ fn only_stores_and_rows_speak_to_the_database() {
     let rows = ["mod.rs", "row.rs", "store.rs"];
     for (file, text) in sources("conductor/src").into_iter().chain(sources("api/src")).chain(sources("src")) {
         let name = Path::new(&file).file_name().unwrap().to_str().unwrap().to_owned();
-        let base = ["database.rs", "error.rs", "page.rs", "scope.rs", "lib.rs"].iter().any(|base| file == format!("conductor/src/{base}"));
+        let base = ["database.rs", "error.rs", "page.rs", "scope.rs", "lib.rs"]
+            .iter()
+            .any(|base| file == format!("conductor/src/{base}"));
         let store = file.starts_with("conductor/src/") && (rows.contains(&name.as_str()) || file.contains("/store/"));
-        let used = without_tests(&text).lines().any(|line| !line.trim_start().starts_with("//") && line.contains("sea_orm"));
+        let used =
+            without_tests(&text).lines().any(|line| !line.trim_start().starts_with("//") && line.contains("sea_orm"));
         assert!(!used || base || store, "{file} names sea_orm");
     }
 }

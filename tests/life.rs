@@ -10,7 +10,12 @@ use support::service::Service;
 use support::unique;
 
 fn text(output: &Output) -> String {
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -24,14 +29,35 @@ fn a_cluster_by_the_unmodified_client() {
 
     let template = unique("k8s");
     let made = openstack(&[
-        "coe", "cluster", "template", "create", &template, "--coe", "kubernetes", "--image", "ubuntu-24.04",
-        "--external-network", "public", "--flavor", "m1.small", "--master-flavor", "m1.medium", "--network-driver",
-        "flannel", "--keypair", "testkey", "-f", "value", "-c", "name",
+        "coe",
+        "cluster",
+        "template",
+        "create",
+        &template,
+        "--coe",
+        "kubernetes",
+        "--image",
+        "ubuntu-24.04",
+        "--external-network",
+        "public",
+        "--flavor",
+        "m1.small",
+        "--master-flavor",
+        "m1.medium",
+        "--network-driver",
+        "flannel",
+        "--keypair",
+        "testkey",
+        "-f",
+        "value",
+        "-c",
+        "name",
     ]);
     assert_eq!(made.trim(), template);
 
     let name = unique("life");
-    let accepted = openstack(&["coe", "cluster", "create", &name, "--cluster-template", &template, "--node-count", "2"]);
+    let accepted =
+        openstack(&["coe", "cluster", "create", &name, "--cluster-template", &template, "--node-count", "2"]);
     assert!(accepted.contains("has been accepted"), "{accepted}");
     let token = CLOUD.token("demo");
     let shown = service.complete(&token, &name);
@@ -62,7 +88,8 @@ fn kubeconfig_verifies(service: &Service, name: &str, openstack: &dyn Fn(&[&str]
         .output()
         .unwrap();
     assert!(text(&verified).ends_with("OK\n"));
-    let config: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(dir.join("config")).unwrap()).unwrap();
+    let config: serde_yaml::Value =
+        serde_yaml::from_str(&std::fs::read_to_string(dir.join("config")).unwrap()).unwrap();
     assert!(config["clusters"][0]["cluster"]["server"].as_str().unwrap().starts_with("https://"));
 }
 
@@ -111,7 +138,9 @@ fn a_failed_node_names_its_step() {
     let token = CLOUD.token("demo");
     let template = service.template(&token, json!({}));
     let name = unique("badnode");
-    let _nodes = CLOUD.nodes(vec![json!({"name": format!("{name}.*-worker-0"), "fail": "runtime", "message": "containerd did not start"})]);
+    let _nodes = CLOUD.nodes(vec![
+        json!({"name": format!("{name}.*-worker-0"), "fail": "runtime", "message": "containerd did not start"}),
+    ]);
     let cluster = service.cluster(&token, &template, json!({"name": name}));
     let shown = service.settled(&token, &cluster);
     assert_eq!(shown["status"], "CREATE_FAILED");

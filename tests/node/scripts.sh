@@ -306,6 +306,70 @@ etcd_members() {
     check "no client without a certificate" fails curl -sf --cacert "$API/etcd.crt" https://127.0.0.12:2379/health
 }
 
+# The whole boot with ROOT empty, in a copy-on-write view of this machine where programs that would change it, and
+# those that are not here, are replaced by one that writes down how it was called.
+whole_boot() {
+    local name=$1 world=$WORK/world-$1
+    mkdir -p "$world"
+    unshare --mount --fork bash -c '
+        set -e
+        mount -t tmpfs tmpfs "$2"
+        mkdir "$2/upper" "$2/work" "$2/root"
+        mount -t overlay overlay -o "lowerdir=/,upperdir=$2/upper,workdir=$2/work" "$2/root"
+        mount -t proc proc "$2/root/proc"
+        mount --rbind /dev "$2/root/dev"
+        cp -a "$1/etc/jeroboam" "$2/root/etc/jeroboam"
+        mkdir -p "$2/root/usr/local/lib/jeroboam" "$2/root/etc/apt/apt.conf.d"
+        rm -f "$2"/root/usr/bin/{etcd,containerd,kubectl,kubelet,kubeadm,ctr}
+        cp "$3"/bootstrap "$3"/*.sh "$2/root/usr/local/lib/jeroboam/"
+        cp "$3"/*.service "$2/root/etc/systemd/system/"
+        cp tests/node/recorder "$2/root/usr/local/sbin/recorder"
+        for program in systemctl hostnamectl modprobe sysctl swapoff update-ca-certificates udevadm apt-get apt-mark \
+            containerd ctr kubelet kubeadm kubectl curl; do ln -s recorder "$2/root/usr/local/sbin/$program"; done
+        chroot "$2/root" env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin bash /usr/local/lib/jeroboam/bootstrap
+        chroot "$2/root" systemd-analyze verify jeroboam-bootstrap.service kubelet.service jeroboam-certificates.timer 2>&1 |
+            { grep -E "(kubelet|jeroboam)[a-z-]*\.(service|timer):" || true; } >"$2/root/units"
+        mkdir "$4"
+        touch "$2/root/etc/apt/sources.list.d/kubernetes.list"
+        cp "$2/root/calls" "$2/root/units" "$2/root/etc/apt/sources.list.d/kubernetes.list" "$4"
+    ' world "$WORK/$name" "$world" "$SCRIPTS" "$WORK/seen-$name"
+}
+
+boots() {
+    if ! unshare --mount true 2>/dev/null; then
+        echo "# skipped: mount namespaces are forbidden here, no whole boot"
+        return 0
+    fi
+    local seen=$WORK/seen-whole-0
+    node whole-0 master 0 127.0.0.11 "MASTER_NAMES='whole-0'" "MASTER_ADDRESSES='127.0.0.11'" "KUBE_INSTALL='packages'" \
+        "CLOUD_PROVIDER='true'" "API_CA_FILE='/etc/jeroboam/api-ca.pem'"
+    cp "$API/kubernetes.crt" "$WORK/whole-0/etc/jeroboam/api-ca.pem"
+    node whole-1 worker 1 127.0.0.12
+    check "a master's whole boot" whole_boot whole-0
+    check "its phases" test "$(reports whole-0)" = "booted certificates runtime etcd control-plane kubelet ready"
+    check "versions are reported" contains <(tail -n 1 "$API/reports.jsonl") '"kubelet": "v1.32.4"'
+    local call
+    for call in 'hostnamectl set-hostname whole-0' 'update-ca-certificates' 'modprobe br_netfilter' 'swapoff -a' \
+        'apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 install --allow-change-held-packages kubelet=1.32.4-* kubeadm=1.32.4-* kubectl=1.32.4-*' \
+        'systemctl restart containerd' 'ctr -n jeroboam images mount registry.k8s.io/etcd:3.5.16-0 /run/jeroboam-etcd' \
+        'systemctl restart --no-block etcd' 'kubeadm init phase control-plane all --config /etc/kubernetes/kubeadm.yaml' \
+        'systemctl restart kubelet' 'kubeadm init phase addon coredns --config /etc/kubernetes/kubeadm.yaml' \
+        'kubectl stdin: kind: DaemonSet' 'kubectl stdin: metadata: {name: cloud-config, namespace: kube-system}' \
+        'label --overwrite node whole-0 node-role.kubernetes.io/control-plane='; do
+        check "it called: ${call:0:70}" contains "$seen/calls" "$call"
+    done
+    check "the packages' source" contains "$seen/kubernetes.list" 'https://pkgs.k8s.io/core:/stable:/v1.32/deb/ /'
+    check "the etcd that runs is the image's" contains "$seen/calls" 'systemctl enable etcd'
+    check "systemd has nothing to say about the units" test ! -s "$seen/units"
+    check "a token is in no argument" lacks "$seen/calls" "$(<"$API/token")"
+    check "a worker's whole boot" whole_boot whole-1
+    check "its phases" test "$(reports whole-1)" = "booted certificates runtime kubelet ready"
+    check "a worker runs no kubeadm" lacks "$WORK/seen-whole-1/calls" 'kubeadm init'
+    node whole-2 worker 2 127.0.0.13 "KUBE_VERSION='v1.33.0'"
+    check "a wrong version in the image fails" fails whole_boot whole-2
+    check "the message names both" contains <(tail -n 1 "$API/reports.jsonl") 'kubelet is v1.32.4, the cluster wants v1.33.0'
+}
+
 syntax
 start_api
 settings
@@ -324,6 +388,7 @@ certificates
 files
 faults
 volumes
+boots
 etcd_members
 echo "$passed passed, $failed failed"
 ((failed == 0))

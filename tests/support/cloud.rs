@@ -113,7 +113,8 @@ impl Cloud {
         let _one_at_a_time = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = std::fs::File::create(format!("{file}.lock")).unwrap();
         lock.lock().unwrap();
-        let mut all: Value = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        let mut all: Value =
+            std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         let mut rules = all["rules"].as_array().cloned().unwrap_or_default();
         edit(&mut rules);
         if !all.is_object() {

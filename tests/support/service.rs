@@ -136,7 +136,8 @@ impl Service {
 
     /// Asks for a cluster of that template and gives its UUID; `more` overrides and adds members.
     pub fn cluster(&self, token: &str, template: &str, more: Value) -> String {
-        let mut body = json!({"name": super::unique("c"), "cluster_template_id": template, "node_count": 1, "master_count": 1});
+        let mut body =
+            json!({"name": super::unique("c"), "cluster_template_id": template, "node_count": 1, "master_count": 1});
         merge(&mut body, more);
         let answer = self.call(token, "POST", "/clusters", Some(&body));
         assert_eq!(answer.status, 202, "{}", answer.text);

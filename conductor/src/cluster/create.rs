@@ -258,6 +258,7 @@ pub static KIND: Kind = Kind {
         Step { name: "cluster.create/finish", limit: CALLS, run: |c, w| Box::pin(super::finish::complete(c, w)) },
     ],
     on_failure: Step { name: "cluster.create/fail", limit: CALLS, run: |c, w| Box::pin(super::finish::failed(c, w)) },
+    failed: Status::CreateFailed,
 };
 
 /// A step is a handful of calls, each with its own deadline.

@@ -154,12 +154,6 @@ async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
     Ok(Next::Done)
 }
 
-/// Records why the deletion failed; a further request begins anew.
-async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
-    super::finish::settle_failed(conductor, &work.operation, Status::DeleteFailed).await?;
-    Ok(Next::Done)
-}
-
 /// The operation's steps.
 pub static KIND: Kind = Kind {
     name: "cluster.delete",
@@ -171,7 +165,8 @@ pub static KIND: Kind = Kind {
         Step { name: "cluster.delete/secrets", limit: CALLS, run: |c, w| Box::pin(secrets(c, w)) },
         Step { name: "cluster.delete/finish", limit: CALLS, run: |c, w| Box::pin(finish(c, w)) },
     ],
-    on_failure: Step { name: "cluster.delete/fail", limit: CALLS, run: |c, w| Box::pin(failed(c, w)) },
+    on_failure: Step { name: "cluster.delete/fail", limit: CALLS, run: |c, w| Box::pin(super::finish::failed(c, w)) },
+    failed: Status::DeleteFailed,
 };
 
 /// A step is a handful of calls, each with its own deadline.

@@ -5,7 +5,7 @@ use drivers::Addresses;
 use super::{Changes, Status, store};
 use crate::openstack::heat;
 use crate::operation::store::End;
-use crate::operation::{self, Code, Failure, Fault, Next, Operation, StepResult, Work};
+use crate::operation::{self, Code, Failure, Fault, Kind, Next, Operation, StepResult, Work};
 use crate::{Conductor, Result, database, nodegroup};
 
 /// Reads the finished stack and records what users need of it.
@@ -24,8 +24,9 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
 }
 
 /// Records why the operation failed; what was made stays, so that it can be looked at, until the cluster is deleted.
+/// A failed deletion begins anew when it is asked for again.
 pub(super) async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
-    settle_failed(conductor, &work.operation, Status::CreateFailed).await?;
+    settle_failed(conductor, &work.operation).await?;
     Ok(Next::Done)
 }
 
@@ -61,7 +62,8 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
 ///
 /// # Errors
 /// The database does not answer.
-pub(crate) async fn settle_failed(conductor: &Conductor, operation: &Operation, status: Status) -> Result<()> {
+pub(crate) async fn settle_failed(conductor: &Conductor, operation: &Operation) -> Result<()> {
+    let status = Kind::find(&operation.kind).map_or(Status::UpdateFailed, |kind| kind.failed);
     let fault = Fault::of(operation);
     let json = serde_json::to_value(&fault).map_err(crate::Error::internal)?;
     let transaction = database::begin(&conductor.db).await?;

@@ -208,8 +208,8 @@ impl Engine {
     }
 
     /// Takes no more work and waits up to `grace` for steps under way; those cut off run again elsewhere or later.
-    pub async fn shutdown(self, grace: Duration) {
-        if let Some(runtime) = self.runtime {
+    pub async fn shutdown(&self, grace: Duration) {
+        if let Some(runtime) = self.runtime.clone() {
             runtime.shutdown(Some(milliseconds(grace))).await;
         }
     }

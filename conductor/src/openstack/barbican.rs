@@ -1,5 +1,6 @@
 //! Barbican: secrets by reference.
 
+use base64::Engine as _;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
@@ -20,7 +21,7 @@ pub struct Secret {
     pub secret_ref: String,
 }
 
-/// Stores a text and gives its reference.
+/// Stores a text, to be given back byte for byte, and gives its reference.
 ///
 /// # Errors
 /// As every call: see [`super::Kind`].
@@ -29,14 +30,17 @@ pub async fn store(session: &Session, name: &str, payload: &SecretString) -> Res
     struct Stored {
         secret_ref: String,
     }
+    // Barbican strips the white space around a text, but not around bytes.
+    let encoded = base64::engine::general_purpose::STANDARD.encode(payload.expose_secret());
     let body = json!({
         "name": name,
         "secret_type": "opaque",
-        "payload": payload.expose_secret(),
-        "payload_content_type": "text/plain",
+        "payload": encoded,
+        "payload_content_type": "application/octet-stream",
+        "payload_content_encoding": "base64",
     });
     let mut call = Call::post(SERVICE, &["secrets"], body);
-    call.secrets.push(payload.expose_secret());
+    call.secrets.extend([payload.expose_secret(), &encoded]);
     Ok(session.send(call).await?.json::<Stored>()?.secret_ref)
 }
 
@@ -46,7 +50,7 @@ pub async fn store(session: &Session, name: &str, payload: &SecretString) -> Res
 /// Kind `Invalid` where `secret_ref` is not a reference to a secret.
 pub async fn get(session: &Session, secret_ref: &str) -> Result<Option<SecretString>> {
     let mut call = Call::get(SERVICE, &["secrets", identifier(secret_ref)?, "payload"]);
-    call.accept = "text/plain";
+    call.accept = "application/octet-stream";
     let Some(reply) = found(session.send(call).await)? else {
         return Ok(None);
     };

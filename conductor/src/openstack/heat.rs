@@ -197,7 +197,7 @@ pub async fn validate(session: &Session, new: &NewStack<'_>) -> Result<()> {
 }
 
 /// The identifier of the project's stack of that name. Heat answers a name with a redirect; its path holds the
-/// identifier, whatever host it names.
+/// identifier, whatever host it names. A stack just deleted may still be found for a moment, as `DELETE_COMPLETE`.
 ///
 /// # Errors
 /// As every call: see [`super::Kind`].

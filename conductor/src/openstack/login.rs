@@ -21,6 +21,8 @@ pub(super) enum Login {
         /// Whether the credentials come from our configuration.
         ours: bool,
     },
+    /// With an application credential's identifier and secret; its scope is its own.
+    ApplicationCredential { id: String, secret: SecretString },
     /// Somebody else's token: it cannot be renewed.
     Given,
 }
@@ -84,22 +86,29 @@ impl Login {
 
     /// Gets a token.
     pub(super) async fn log_in(&self, reach: &Reach) -> Result<Identity> {
-        let Self::Password { who, password, scope, .. } = self else {
-            let why = "the token of the request is no longer valid, and nobody else's can take its place";
-            return Err(Error::new(Service::Keystone, Kind::Unauthorized, why));
+        let (auth, secret) = match self {
+            Self::Password { who, password, scope, .. } => {
+                let mut user = match who {
+                    Who::Id(id) => json!({"id": id}),
+                    Who::Name(name, domain) => json!({"name": name, "domain": domain.json()}),
+                };
+                user["password"] = password.expose_secret().into();
+                let identity = json!({"methods": ["password"], "password": {"user": user}});
+                (json!({"identity": identity, "scope": scope.json()}), password)
+            }
+            Self::ApplicationCredential { id, secret } => {
+                let credential = json!({"id": id, "secret": secret.expose_secret()});
+                let methods = ["application_credential"];
+                (json!({"identity": {"methods": methods, "application_credential": credential}}), secret)
+            }
+            Self::Given => {
+                let why = "the token of the request is no longer valid, and nobody else's can take its place";
+                return Err(Error::new(Service::Keystone, Kind::Unauthorized, why));
+            }
         };
-        let mut user = match who {
-            Who::Id(id) => json!({"id": id}),
-            Who::Name(name, domain) => json!({"name": name, "domain": domain.json()}),
-        };
-        user["password"] = password.expose_secret().into();
-        let body = json!({"auth": {
-            "identity": {"methods": ["password"], "password": {"user": user}},
-            "scope": scope.json(),
-        }});
-        let mut call = Call::post(Service::Keystone, &["auth", "tokens"], body);
+        let mut call = Call::post(Service::Keystone, &["auth", "tokens"], json!({ "auth": auth }));
         call.repeatable = true;
-        call.secrets.push(password.expose_secret());
+        call.secrets.push(secret.expose_secret());
         let reply = reach.http.send(&reach.auth_url, &call, None).await.map_err(|error| self.refusal(error))?;
         let token = reply.header("x-subject-token").map(SecretString::from);
         let token = token.ok_or_else(|| Error::protocol(Service::Keystone, "its answer has no X-Subject-Token"))?;

@@ -18,6 +18,11 @@ pub mod octavia;
 mod session;
 mod token;
 
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod stage;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -279,6 +284,15 @@ impl Cloud {
     /// Kind `Unauthorized`, `Forbidden` or `NotFound` where the trust or the trustee is gone or disabled.
     pub async fn trustee(&self, user_id: &str, password: &SecretString, trust_id: &str) -> Result<Session> {
         let login = Login::password(Who::Id(user_id.into()), password.clone(), Scope::Trust(trust_id.into()));
+        Session::open(self.0.reach.clone(), login).await
+    }
+
+    /// The bearer of an application credential, as nodes of a cluster are.
+    ///
+    /// # Errors
+    /// Kind `Unauthorized` or `NotFound` where the credential is gone or its secret is wrong.
+    pub async fn application_credential(&self, id: &str, secret: &SecretString) -> Result<Session> {
+        let login = Login::ApplicationCredential { id: id.into(), secret: secret.clone() };
         Session::open(self.0.reach.clone(), login).await
     }
 

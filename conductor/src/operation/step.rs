@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use tracing::Instrument as _;
 
 use super::{Code, Fault, Operation, store};
-use crate::cluster::{self, Cluster};
+use crate::cluster::{self, Cluster, Status};
 use crate::engine::Outcome;
 use crate::nodegroup::Nodegroup;
 use crate::scope::Scope;
@@ -69,6 +69,8 @@ pub struct Kind {
     pub steps: &'static [Step],
     /// Runs instead of the rest when a step fails for good; must not fail for good itself.
     pub on_failure: Step,
+    /// The cluster's status after a failure.
+    pub failed: Status,
 }
 
 impl Kind {

@@ -13,7 +13,7 @@ step_addons() {
     [[ $NETWORK_DRIVER != flannel ]] || network=$(flannel_manifest)
     live || return 0
     wait_for 300 "the right of kubeadm:cluster-admins" allow_admins
-    wait_for 300 "kubeadm's configuration in the cluster" kubeadm init phase upload-config all --config "$KUBEADM"
+    wait_for 300 "kubeadm's configuration in the cluster" kubeadm init phase upload-config kubeadm --config "$KUBEADM"
     wait_for 300 "kube-proxy" kubeadm init phase addon kube-proxy --config "$KUBEADM"
     wait_for 300 "CoreDNS" kubeadm init phase addon coredns --config "$KUBEADM"
     [[ -z $CNI_MANIFEST_URL ]] || network=$(fetch_manifest "$CNI_MANIFEST_URL" "$CNI_MANIFEST_SHA256")

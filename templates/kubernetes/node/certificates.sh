@@ -59,16 +59,17 @@ step_certificates() {
 }
 
 fetch_ca() {
-    local path
+    local path text
     path=$(ca_path "$1")
     [[ ! -e $ROOT$path ]] || return 0
     api 600 GET "/certificates/$CLUSTER_UUID?ca_cert_type=$1" >"$ROOT/var/lib/jeroboam/ca" ||
         die "the API gives no certificate of the authority $1"
     json_text pem <"$ROOT/var/lib/jeroboam/ca" | put 644 "$path"
-    if ! openssl x509 -noout -text -in "$ROOT$path" | grep -q 'CA:TRUE'; then
+    text=$(openssl x509 -noout -text -in "$ROOT$path") || text=
+    [[ $text == *CA:TRUE* ]] || {
         rm -f "$ROOT$path"
         die "what the API gives for $1 is no authority's certificate"
-    fi
+    }
 }
 
 # certificate NAME CA COMMON_NAME ORGANIZATION|- USAGE SAN: a key, a request, and the certificate for it.

@@ -108,6 +108,7 @@ $api
 controllerManager:
   extraArgs:
   - {name: node-cidr-mask-size, value: $(yaml "$FLANNEL_SUBNET_LENGTH")}
+  - {name: flex-volume-plugin-dir, value: /var/lib/kubelet/volumeplugins}
   - {name: profiling, value: 'false'}
 $controllers
 scheduler:

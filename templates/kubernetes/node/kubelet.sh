@@ -72,12 +72,12 @@ step_kubelet_files() {
 Description=kubelet
 Wants=network-online.target
 After=network-online.target containerd.service
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart=$(command -v kubelet || say /usr/bin/kubelet) $arguments
 Restart=always
 RestartSec=10
-StartLimitIntervalSec=0
 
 [Install]
 WantedBy=multi-user.target

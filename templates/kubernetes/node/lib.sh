@@ -107,7 +107,8 @@ load_settings() {
         key=${BASH_REMATCH[1]} value=${BASH_REMATCH[2]//"'\''"/$'\001'}
         [[ $value != *\'* ]] || die "$file line $number: $key has an unescaped quote"
         [[ $value != *@@* ]] || die "$file line $number: $key still holds a marker: $value"
-        [[ $known == *" $key "* ]] || continue
+        # An empty value means the default, as a missing one does.
+        [[ $known == *" $key "* && -n $value ]] || continue
         printf -v "$key" '%s' "${value//$'\001'/\'}"
     done <"$file"
     for entry in "${SETTINGS[@]}"; do
@@ -246,7 +247,7 @@ versions() {
     local name list='' text
     for name in containerd kubelet etcd; do
         command -v "$name" >/dev/null || continue
-        text=$("$name" --version 2>/dev/null | head -n 1)
+        text=$("$name" --version 2>/dev/null) || continue
         [[ ! $text =~ v?[0-9]+\.[0-9]+[0-9a-zA-Z.~+-]* ]] || list+=,$(json "$name"):$(json "${BASH_REMATCH[0]}")
     done
     printf '%s' "${list#,}"
@@ -298,8 +299,10 @@ step() {
 
 fail_step() {
     local message
-    message=$(sed -n 's/^jeroboam error: //p' "$3" | head -n 1 | scrub | head -c 500)
+    message=$(grep -m 1 '^jeroboam error: ' "$3" | scrub) || message=
+    message=${message#jeroboam error: }
     message=${message:-"exit status $2"}
+    message=${message:0:500}
     say "step $1 failed: $message"
     report failed "$1" "$message" "$3" || true
     trap - EXIT

@@ -135,7 +135,7 @@ class Fake(resource.Resource):
     def break_down(self, reason):
         if self.asynchronous and self.resource_id:
             STORE.change(self.kind, self.resource_id, status='ERROR', provisioning_status='ERROR')
-            raise resource.ResourceInError(resource_status='ERROR', status_reason=reason)
+            raise exception.ResourceInError(resource_status='ERROR', status_reason=reason)
         raise exception.Error(reason)
 
     def handle_create(self):
