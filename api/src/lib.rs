@@ -74,7 +74,9 @@ pub struct Api {
 /// The policy file is unusable, or the listener broken.
 pub async fn serve(listener: TcpListener, conductor: Arc<Conductor>, shutdown: CancellationToken) -> io::Result<()> {
     let drain_time = Duration::from_secs(conductor.config.api.drain_timeout_s);
-    let policy = policy::Enforcer::open(&conductor.config.policy).map_err(io::Error::other)?;
+    let config = &conductor.config;
+    let policy = policy::Enforcer::open(config.policy.file.as_deref(), config.x509.project_wide);
+    let policy = policy.map_err(io::Error::other)?;
     let routes = routes(Api { conductor, policy: Arc::new(policy) });
     server::serve(listener, routes, Listening { drain_time, ..Listening::default() }, shutdown).await
 }
