@@ -60,7 +60,7 @@ async fn scope(conductor: &Conductor, holder: &BootstrapToken) -> Result<NodeSco
     let facts = Facts::of(&cluster)?;
     let names = driver.alternative_names(&facts.desired, role);
     let subnet = facts.network.fixed.as_ref().map(|fixed| fixed.cidr.clone());
-    let networks = driver.networks(&facts.desired, subnet.as_deref());
+    let networks = driver.networks(&facts.desired, role, subnet.as_deref());
     let parse = |text: &String| text.parse().map_err(|_| Error::internal(format!("{text:?} is not a network")));
     Ok(NodeScope {
         node_prefix: prefix.ok_or_else(|| Error::not_found("The node's nodegroup could not be found."))?,
