@@ -10,11 +10,15 @@ use serde_json::{Map, Value};
 pub struct Stack {
     /// The HOT document.
     pub template: Value,
-    /// Nested templates by the name that `type:` or `get_file` uses, each as JSON text.
+    /// Nested templates (as JSON text) and user data, by the name that `type:` or `get_file` uses.
     pub files: BTreeMap<String, String>,
     /// Parameters that anyone who may read the stack may see.
     pub parameters: Map<String, Value>,
     /// Parameters declared `hidden: true`; never logged, printed or kept in clear.
+    ///
+    /// They go into `environment.parameter_defaults`, not into `parameters`: nested templates read them from there
+    /// too. Passed to a ResourceGroup's members as properties they would stand in clear in the template that Heat
+    /// generates for the group, which any reader of the project may show.
     pub hidden: BTreeMap<String, String>,
     /// Minutes Heat may take; absent means Heat's default.
     pub timeout_mins: Option<u32>,
@@ -123,6 +127,9 @@ pub enum RenderError {
         /// Tera's report.
         cause: String,
     },
+    /// The request was not checked before: it cannot be built.
+    #[error("the cluster cannot be built: {}", problems(.0))]
+    Refused(Vec<Problem>),
     /// The rendered text is not the document it should be.
     #[error("template {name} rendered to an invalid document: {cause}")]
     Document {
@@ -131,4 +138,9 @@ pub enum RenderError {
         /// What is wrong.
         cause: String,
     },
+}
+
+/// Problems in one line.
+fn problems(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
 }
