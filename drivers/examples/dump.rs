@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "stack_name": name,
             "template": stack.template,
             "files": stack.files,
-            "environment": { "parameters": stack.parameters, "parameter_defaults": stack.hidden },
+            "environment": stack.environment(),
             "timeout_mins": stack.timeout_mins,
         });
         writeln!(out, "{body}")?;

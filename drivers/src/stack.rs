@@ -16,12 +16,29 @@ pub struct Stack {
     pub parameters: Map<String, Value>,
     /// Parameters declared `hidden: true`; never logged, printed or kept in clear.
     ///
-    /// They go into `environment.parameter_defaults`, not into `parameters`: nested templates read them from there
-    /// too. Passed to a ResourceGroup's members as properties they would stand in clear in the template that Heat
-    /// generates for the group, which any reader of the project may show.
+    /// Those that the top template does not declare are read by nested templates only: see [`Stack::environment`].
     pub hidden: BTreeMap<String, String>,
     /// Minutes Heat may take; absent means Heat's default.
     pub timeout_mins: Option<u32>,
+}
+
+impl Stack {
+    /// The environment to submit to Heat, secrets in it: never log, print or keep it in clear.
+    ///
+    /// A hidden parameter of the top template goes into `parameters`. One that only a nested template declares goes
+    /// into `parameter_defaults`, from where Heat hands it down. The other way round each would be shown: members'
+    /// properties stand in clear in the template that Heat generates for a ResourceGroup, and Heat masks a default
+    /// only in stacks whose templates declare it hidden.
+    #[must_use]
+    pub fn environment(&self) -> Value {
+        let top = |name: &str| self.template["parameters"].get(name).is_some();
+        let (own, handed_down): (Vec<_>, Vec<_>) = self.hidden.iter().partition(|(name, _)| top(name));
+        let text = |(name, value): (&String, &String)| (name.clone(), Value::from(value.as_str()));
+        let mut parameters = self.parameters.clone();
+        parameters.extend(own.into_iter().map(text));
+        let defaults: Map<String, Value> = handed_down.into_iter().map(text).collect();
+        serde_json::json!({ "parameters": parameters, "parameter_defaults": defaults })
+    }
 }
 
 impl std::fmt::Debug for Stack {

@@ -1,6 +1,7 @@
 //! What holds for every combination.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use drivers::{RenderError, Stack};
 use serde_json::Value;
@@ -15,6 +16,10 @@ fn stack(shape: &Shape) -> Stack {
         .unwrap_or_else(|error| panic!("{}: {error}", shape.name()))
 }
 
+/// All of them, rendered once for all tests.
+static STACKS: LazyLock<Vec<(Shape, Stack)>> =
+    LazyLock::new(|| all().into_iter().map(|shape| (shape, stack(&shape))).collect());
+
 /// The texts that Heat puts in place of the markers of a server's user data, by resource.
 fn params<'a>(template: &'a Value, server: &str) -> BTreeSet<&'a str> {
     let user_data = &template["resources"][server]["properties"]["user_data"]["str_replace_strict"];
@@ -23,10 +28,9 @@ fn params<'a>(template: &'a Value, server: &str) -> BTreeSet<&'a str> {
 
 #[test]
 fn every_combination_renders_twice_to_the_same_bytes_and_fits_into_nova() {
-    let shapes = all();
-    assert!(shapes.len() > 500);
-    for shape in shapes {
-        let (first, second) = (stack(&shape), stack(&shape));
+    assert!(STACKS.len() > 500);
+    for (shape, first) in STACKS.iter() {
+        let second = stack(shape);
         assert_eq!(first.template.to_string(), second.template.to_string(), "{}", shape.name());
         assert_eq!(first.files, second.files, "{}", shape.name());
         for name in ["master-user-data", "worker-user-data"] {
@@ -38,8 +42,7 @@ fn every_combination_renders_twice_to_the_same_bytes_and_fits_into_nova() {
 
 #[test]
 fn every_marker_of_a_node_is_given_by_its_template() {
-    for shape in all() {
-        let stack = stack(&shape);
+    for (shape, stack) in STACKS.iter() {
         let worker: Value = serde_json::from_str(&stack.files["worker.yaml"]).unwrap();
         let servers = (0..shape.masters).map(|i| (format!("master_{i}"), &stack.template, "master-user-data"));
         for (server, template, file) in servers.chain([("kube-minion".to_owned(), &worker, "worker-user-data")]) {
@@ -52,8 +55,7 @@ fn every_marker_of_a_node_is_given_by_its_template() {
 
 #[test]
 fn every_security_group_rule_is_there_once() {
-    for shape in all() {
-        let stack = stack(&shape);
+    for (shape, stack) in STACKS.iter() {
         let resources = stack.template["resources"].as_object().unwrap();
         let mut seen = BTreeSet::new();
         for (name, resource) in resources.iter().filter(|(_, r)| r["type"] == "OS::Neutron::SecurityGroupRule") {
@@ -66,14 +68,22 @@ fn every_security_group_rule_is_there_once() {
 
 #[test]
 fn no_stack_has_a_wait_condition_a_key_name_or_a_token_in_clear() {
-    for shape in all() {
-        let stack = stack(&shape);
+    for (shape, stack) in STACKS.iter() {
         let text = format!("{} {:?} {:?}", stack.template, stack.files, stack.parameters);
         for word in ["WaitCondition", "key_name", "-token-000"] {
             assert!(!text.contains(word), "{}: {word}", shape.name());
         }
         assert!(!format!("{stack:?}").contains("-token-000"));
     }
+}
+
+#[test]
+fn each_token_is_submitted_where_heat_masks_it() {
+    let stack = stack(&Shape::named("ubuntu-1m-1w-flannel").unwrap());
+    let environment = stack.environment();
+    let keys = |section: &str| environment[section].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys("parameters"), ["node_count", "nodes_to_remove", "master_bootstrap_token"]);
+    assert_eq!(keys("parameter_defaults"), ["worker_bootstrap_token"]);
 }
 
 #[test]
