@@ -1,5 +1,8 @@
 //! The clients against real services, where `JEROBOAM_TEST_CLOUD` names the `cloud.json` of a test cloud.
 
+// Lints allow these in test functions only; their helpers stand here too.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 mod cloud_file;
 
 use std::collections::BTreeMap;

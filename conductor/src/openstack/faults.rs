@@ -1,5 +1,7 @@
 //! How the clients meet a cloud that misbehaves.
 
+mod tls;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
