@@ -190,10 +190,7 @@ async fn who_acts() {
 /// A stack's parts, owned.
 struct Parts {
     name: String,
-    template: Value,
-    files: BTreeMap<String, String>,
-    parameters: Map<String, Value>,
-    hidden: BTreeMap<String, String>,
+    stack: drivers::Stack,
     tags: Vec<String>,
 }
 
@@ -201,19 +198,12 @@ impl Parts {
     fn new(what: &str, template: Value) -> Self {
         let (name, tag) = (unique(what), unique("tag"));
         let (files, parameters, hidden) = Default::default();
-        Self { name, template, files, parameters, hidden, tags: vec!["jeroboam-test".into(), tag] }
+        let stack = drivers::Stack { template, files, parameters, hidden, timeout_mins: Some(5) };
+        Self { name, stack, tags: vec!["jeroboam-test".into(), tag] }
     }
 
     fn stack(&self) -> heat::NewStack<'_> {
-        heat::NewStack {
-            name: &self.name,
-            template: &self.template,
-            files: &self.files,
-            parameters: &self.parameters,
-            hidden: &self.hidden,
-            tags: &self.tags,
-            timeout_mins: Some(5),
-        }
+        heat::NewStack { name: &self.name, stack: &self.stack, tags: &self.tags }
     }
 }
 
@@ -246,8 +236,8 @@ async fn a_stack_s_life() {
             "outputs": {"value": {"value": {"get_attr": ["random", "value"]}}}
         }),
     );
-    parts.parameters.insert("length".into(), 12.into());
-    parts.hidden.insert("word".into(), "canary-of-the-test".into());
+    parts.stack.parameters.insert("length".into(), 12.into());
+    parts.stack.hidden.insert("word".into(), "canary-of-the-test".into());
     assert_eq!(heat::find(&session, &parts.name).await.unwrap(), None);
     let id = heat::create(&session, &parts.stack()).await.unwrap();
     assert_eq!(heat::find(&session, &parts.name).await.unwrap().as_ref(), Some(&id));
@@ -280,7 +270,7 @@ async fn a_stack_s_life() {
     let stack = settled(&session, &parts.name, &id).await.unwrap();
     assert_eq!(stack.stack_status, "UPDATE_COMPLETE");
     assert_eq!(stack.outputs()["value"].as_str().map(str::len), Some(20));
-    parts.parameters.insert("length".into(), 7.into());
+    parts.stack.parameters.insert("length".into(), 7.into());
     heat::update(&session, &id, &parts.stack()).await.unwrap();
     let stack = settled(&session, &parts.name, &id).await.unwrap();
     assert_eq!(stack.outputs()["value"].as_str().map(str::len), Some(7));
@@ -334,7 +324,7 @@ async fn the_failing_leaf() {
         }
     });
     let mut parts = Parts::new("leaf", template);
-    parts.files.insert("node.yaml".into(), node.to_string());
+    parts.stack.files.insert("node.yaml".into(), node.to_string());
     let id = heat::create(&session, &parts.stack()).await.unwrap();
     assert_eq!(settled(&session, &parts.name, &id).await.unwrap().stack_status, "CREATE_FAILED");
     let failures = heat::failures(&session, &parts.name, &id).await.unwrap();

@@ -53,7 +53,9 @@ pub(crate) async fn ensure(conductor: &Conductor, cluster: &Cluster) -> Result<(
 pub(crate) async fn forget(conductor: &Conductor, cluster: &str) -> Result<()> {
     let pairs = store::of_cluster(&conductor.db, cluster).await?;
     let kinds = [Kind::Kubernetes, Kind::Etcd, Kind::FrontProxy, Kind::Client, Kind::ServiceAccount];
-    if conductor.config.secrets.store == SecretStore::Barbican || pairs.iter().any(|pair| pair.private_key_ref.is_some()) {
+    if conductor.config.secrets.store == SecretStore::Barbican
+        || pairs.iter().any(|pair| pair.private_key_ref.is_some())
+    {
         let session = conductor.cloud.service().await?;
         for kind in kinds {
             for secret in barbican::find(&session, &secret_name(cluster, kind)).await? {
