@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use conductor::engine::{BoxError, Engine, Options, Outcome, State, Step};
 use secrecy::SecretString;
 
-use super::{BOUND, ended, eventually};
+use super::{BOUND, all_ended, ended, eventually};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const LONG: Duration = Duration::from_secs(600);
@@ -105,6 +105,22 @@ async fn steps_run_in_order_and_start_at_once() {
     println!("first step after {first:?}, third after {all:?}");
     // Polling alone would take 200 ms per step on average.
     assert!(first < Duration::from_millis(500) && all < Duration::from_secs(1), "{first:?} {all:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_workflows_share_the_workers() {
+    const WORKFLOWS: usize = 100;
+    let (house, ledger) = (House::new(), Ledger::default());
+    let engine = house.start(vec![ledger.done("a"), ledger.done("b"), ledger.done("c")]).await;
+    let begun = Instant::now();
+    let mut instances = Vec::new();
+    for index in 0..WORKFLOWS {
+        instances.push(format!("i-{index}"));
+        begin(&engine, &instances[index], &["a", "b", "c"]).await;
+    }
+    all_ended(&engine, &instances).await;
+    println!("{} steps in {:?}", 3 * WORKFLOWS, begun.elapsed());
+    assert_eq!(["a", "b", "c"].map(|step| ledger.count(step)), [WORKFLOWS; 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

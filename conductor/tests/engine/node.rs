@@ -9,6 +9,7 @@ use conductor::engine::{BoxError, Engine, Options, Outcome, Step};
 
 const URL: &str = "JEROBOAM_TEST_NODE_URL";
 const EFFECTS: &str = "JEROBOAM_TEST_NODE_EFFECTS";
+const POLL_MS: &str = "JEROBOAM_TEST_NODE_POLL_MS";
 
 /// The steps of a trial operation, each of which takes a while; the third has to wait once.
 pub const STEPS: [&str; 5] = ["trial/1", "trial/2", "trial/3", "trial/4", "trial/5"];
@@ -110,9 +111,14 @@ pub struct Node(Child);
 
 impl Node {
     pub fn start(url: &str, effects: &Effects) -> Self {
+        Self::polling(url, effects, options().poll)
+    }
+
+    pub fn polling(url: &str, effects: &Effects, poll: Duration) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "node::runs_as_a_conductor_when_asked_to", "--nocapture"]);
-        command.env(URL, url).env(EFFECTS, &effects.0).stdin(Stdio::piped()).stdout(Stdio::null());
+        command.env(URL, url).env(EFFECTS, &effects.0).env(POLL_MS, poll.as_millis().to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
         Self(command.spawn().unwrap())
     }
 
@@ -146,7 +152,8 @@ fn runs_as_a_conductor_when_asked_to() {
     let (Ok(url), Some(effects)) = (std::env::var(URL), std::env::var_os(EFFECTS)) else { return };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let steps = Effects(effects.into()).steps();
-    let engine = runtime.block_on(Engine::start(&url.into(), options(), steps)).unwrap();
+    let poll = Duration::from_millis(std::env::var(POLL_MS).unwrap().parse().unwrap());
+    let engine = runtime.block_on(Engine::start(&url.into(), Options { poll, ..options() }, steps)).unwrap();
     let _ = std::io::stdin().read(&mut [0]);
     runtime.block_on(engine.shutdown(Duration::from_secs(1)));
 }
