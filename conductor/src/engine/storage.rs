@@ -70,6 +70,7 @@ async fn sqlite(rest: &str) -> Result<SqliteProvider> {
 mod tests {
     use super::*;
     use crate::Kind;
+    use crate::engine::tests::postgres::Postgres;
 
     async fn refused(url: &str) -> Error {
         open(&url.to_owned().into(), Duration::from_secs(1)).await.err().unwrap()
@@ -94,8 +95,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_absent_server_is_unavailable_and_its_password_is_kept() {
-        let error = refused("postgres://u:hunter2@127.0.0.1:1/x?connect_timeout=1").await;
+    async fn an_absent_database_is_unavailable_and_its_password_is_kept() {
+        let present = Postgres::shared().database();
+        let error = refused(&format!("{}_absent", present.replace("postgres@", "postgres:hunter2@"))).await;
         assert_eq!(error.kind, Kind::Unavailable);
         assert!(!error.chain().contains("hunter2"), "{}", error.chain());
     }

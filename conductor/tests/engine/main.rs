@@ -1,7 +1,8 @@
 //! The engine through its public interface: what a workflow does, and what it survives.
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub, reason = "a test program")]
 
 #[path = "../support/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with other test programs")]
+#[allow(dead_code, reason = "shared with other test programs")]
 mod support;
 
 mod crash;

@@ -14,7 +14,7 @@ const POLL_MS: &str = "JEROBOAM_TEST_NODE_POLL_MS";
 /// The steps of a trial operation, each of which takes a while; the third has to wait once.
 pub const STEPS: [&str; 5] = ["trial/1", "trial/2", "trial/3", "trial/4", "trial/5"];
 /// How long a step takes.
-pub const TAKES: Duration = Duration::from_millis(150);
+const TAKES: Duration = Duration::from_millis(150);
 
 /// Leases as short as whole seconds allow sensibly.
 pub fn options() -> Options {

@@ -3,4 +3,4 @@
 mod conformance;
 #[path = "../../../tests/support/postgres.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test programs")]
-mod postgres;
+pub(super) mod postgres;
