@@ -3,11 +3,20 @@
 //! Nothing here does I/O, reads a clock or draws a random number: the same [`ClusterSpec`] gives the same bytes.
 //! To add a COE is to add `drivers/src/<name>/`, `templates/<name>/` and one line in [`installed`].
 
+mod hot;
+mod kubernetes;
 mod label;
+mod render;
 mod spec;
 mod stack;
+mod user_data;
 
-pub use label::{Kind as LabelKind, Label, Since};
+/// Files below `templates/` that go onto nodes.
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+}
+
+pub use label::{Findings, Kind as LabelKind, Label, Obsolete, Since, Unknown, boolean, examine};
 pub use spec::{
     CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Role, Tokens, node_prefix,
 };
@@ -55,4 +64,42 @@ pub trait Driver: Send + Sync {
 
     /// Networks whose addresses certificates of nodes with this role may carry; `subnet` is the user's own, if given.
     fn networks(&self, desired: &Desired, role: Role, subnet: Option<&str>) -> Vec<String>;
+}
+
+/// Every driver of this build.
+#[must_use]
+pub fn installed() -> Vec<&'static dyn Driver> {
+    vec![&kubernetes::Kubernetes]
+}
+
+/// The driver of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static dyn Driver> {
+    installed().into_iter().find(|driver| driver.name() == name)
+}
+
+/// The first driver that makes this combination.
+#[must_use]
+pub fn resolve(server_type: &str, os_distro: &str, coe: &str) -> Option<&'static dyn Driver> {
+    let wanted = |provided: &Provides| {
+        provided.server_type == server_type && provided.os_distro == os_distro && provided.coe == coe
+    };
+    installed().into_iter().find(|driver| driver.provides().iter().any(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{find, resolve};
+
+    #[test]
+    fn drivers_are_found_by_name_and_by_what_they_make() {
+        assert_eq!(find("kubernetes").map(|driver| driver.name()), Some("kubernetes"));
+        assert!(find("kubernetes2").is_none());
+        for os_distro in ["ubuntu", "debian", "fedora-coreos", "flatcar"] {
+            assert_eq!(resolve("vm", os_distro, "kubernetes").map(|driver| driver.name()), Some("kubernetes"));
+        }
+        assert!(resolve("bm", "ubuntu", "kubernetes").is_none());
+        assert!(resolve("vm", "windows", "kubernetes").is_none());
+        assert!(resolve("vm", "ubuntu", "nomad").is_none());
+    }
 }

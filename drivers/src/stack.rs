@@ -10,14 +10,35 @@ use serde_json::{Map, Value};
 pub struct Stack {
     /// The HOT document.
     pub template: Value,
-    /// Nested templates by the name that `type:` or `get_file` uses, each as JSON text.
+    /// Nested templates (as JSON text) and user data, by the name that `type:` or `get_file` uses.
     pub files: BTreeMap<String, String>,
     /// Parameters that anyone who may read the stack may see.
     pub parameters: Map<String, Value>,
     /// Parameters declared `hidden: true`; never logged, printed or kept in clear.
+    ///
+    /// Those that the top template does not declare are read by nested templates only: see [`Stack::environment`].
     pub hidden: BTreeMap<String, String>,
     /// Minutes Heat may take; absent means Heat's default.
     pub timeout_mins: Option<u32>,
+}
+
+impl Stack {
+    /// The environment to submit to Heat, secrets in it: never log, print or keep it in clear.
+    ///
+    /// A hidden parameter of the top template goes into `parameters`. One that only a nested template declares goes
+    /// into `parameter_defaults`, from where Heat hands it down. The other way round each would be shown: members'
+    /// properties stand in clear in the template that Heat generates for a ResourceGroup, and Heat masks a default
+    /// only in stacks whose templates declare it hidden.
+    #[must_use]
+    pub fn environment(&self) -> Value {
+        let top = |name: &str| self.template["parameters"].get(name).is_some();
+        let (own, handed_down): (Vec<_>, Vec<_>) = self.hidden.iter().partition(|(name, _)| top(name));
+        let text = |(name, value): (&String, &String)| (name.clone(), Value::from(value.as_str()));
+        let mut parameters = self.parameters.clone();
+        parameters.extend(own.into_iter().map(text));
+        let defaults: Map<String, Value> = handed_down.into_iter().map(text).collect();
+        serde_json::json!({ "parameters": parameters, "parameter_defaults": defaults })
+    }
 }
 
 impl std::fmt::Debug for Stack {
@@ -123,6 +144,9 @@ pub enum RenderError {
         /// Tera's report.
         cause: String,
     },
+    /// The request was not checked before: it cannot be built.
+    #[error("the cluster cannot be built: {}", problems(.0))]
+    Refused(Vec<Problem>),
     /// The rendered text is not the document it should be.
     #[error("template {name} rendered to an invalid document: {cause}")]
     Document {
@@ -131,4 +155,9 @@ pub enum RenderError {
         /// What is wrong.
         cause: String,
     },
+}
+
+/// Problems in one line.
+fn problems(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -1,0 +1,232 @@
+//! What the templates see: every decision made, nothing left to compute.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::environment::Node;
+use super::ports::{Reach, Rule, rules};
+use super::settings::{Labels, Settings};
+use super::{MASTER_USER_DATA, WORKER_TEMPLATE, WORKER_USER_DATA, subnet_cidr};
+use crate::{ClusterSpec, NodegroupSpec, Role};
+
+/// GiB of a boot volume where the flavor has no disk and no label gives a size.
+const BOOT_VOLUME_GIB: u32 = 20;
+
+#[derive(Serialize)]
+pub(super) struct View {
+    description: String,
+    stack_name: String,
+    cluster_uuid: String,
+    network: Network,
+    rules: Vec<Rule>,
+    server_group_policy: String,
+    load_balancer: Option<LoadBalancer>,
+    floating: Floating,
+    api_port: u16,
+    pod_cidr: String,
+    masters: Vec<Master>,
+    master_group: Group,
+    worker_group: Group,
+    worker_prefix: String,
+    etcd_volume: Option<Volume>,
+    /// Values for Heat, with functions in them.
+    api_address: Value,
+    api_private_address: Value,
+    master_addresses: Value,
+    master_public_addresses: Value,
+    worker_template: &'static str,
+    master_user_data: &'static str,
+    worker_user_data: &'static str,
+}
+
+#[derive(Serialize)]
+struct Network {
+    /// Whether the stack makes it.
+    own: bool,
+    id: Value,
+    subnet_id: Value,
+    cidr: String,
+    dns_nameservers: Vec<String>,
+    external_id: String,
+}
+
+#[derive(Serialize)]
+struct LoadBalancer {
+    provider: String,
+    algorithm: String,
+    allowed_cidrs: Vec<String>,
+    monitor: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Floating {
+    nodes: bool,
+    api: bool,
+}
+
+#[derive(Serialize)]
+struct Master {
+    index: u32,
+    name: String,
+    zone: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Group {
+    nodegroup: String,
+    flavor: String,
+    image: String,
+    zone: Option<String>,
+    boot_volume: Option<Volume>,
+    runtime_volume: Option<Volume>,
+}
+
+#[derive(Serialize)]
+struct Volume {
+    size: u32,
+    r#type: Option<String>,
+}
+
+impl View {
+    /// The view of a request whose problems were looked for before.
+    pub(super) fn of(spec: &ClusterSpec, settings: &Settings) -> Self {
+        let labels = Labels(&spec.desired.labels);
+        let balanced = spec.desired.master_lb_enabled;
+        let nodes = spec.desired.floating_ip_enabled;
+        let floating =
+            Floating { nodes, api: balanced && labels.flag("master_lb_floating_ip_enabled").unwrap_or(nodes) };
+        let direct = !balanced || labels.text("octavia_provider") == "ovn";
+        let cidr = subnet_cidr(spec, settings);
+        let reach =
+            Reach { settings, subnet_cidr: &cidr, api_users_direct: direct, ssh: spec.ssh_public_key.is_some() };
+        let master_addresses =
+            masters(spec, |i| json!({ "get_attr": [format!("master_port_{i}"), "fixed_ips", 0, "ip_address"] }));
+        let master_public_addresses = if nodes {
+            masters(spec, |i| json!({ "get_attr": [format!("master_fip_{i}"), "floating_ip_address"] }))
+        } else {
+            master_addresses.clone()
+        };
+        let api_private_address =
+            if balanced { json!({ "get_attr": ["api_lb", "vip_address"] }) } else { master_addresses[0].clone() };
+        let api_address = match (balanced, floating.api) {
+            (true, true) => json!({ "get_attr": ["api_fip", "floating_ip_address"] }),
+            (true, false) => api_private_address.clone(),
+            (false, _) => master_public_addresses[0].clone(),
+        };
+        Self {
+            description: format!("Kubernetes cluster {} ({})", spec.desired.name, spec.uuid),
+            stack_name: spec.stack_name.clone(),
+            cluster_uuid: spec.uuid.clone(),
+            rules: rules(&reach),
+            network: network(spec, settings, cidr.clone()),
+            server_group_policy: labels.text("server_group_policies").to_owned(),
+            load_balancer: balanced.then(|| load_balancer(labels, settings, &cidr)),
+            floating,
+            api_port: settings.api_port,
+            pod_cidr: settings.pod_cidr.to_string(),
+            masters: master_list(spec, labels),
+            master_group: group(&spec.masters),
+            worker_group: group(&spec.workers),
+            worker_prefix: spec.node_prefix(&spec.workers),
+            etcd_volume: volume(labels.number("etcd_volume_size"), labels.some("etcd_volume_type")),
+            api_address,
+            api_private_address,
+            master_addresses,
+            master_public_addresses,
+            worker_template: WORKER_TEMPLATE,
+            master_user_data: MASTER_USER_DATA,
+            worker_user_data: WORKER_USER_DATA,
+        }
+    }
+
+    /// What decides the user data of a group's nodes; it names the markers that the templates give values to.
+    pub(super) fn node<'a>(&self, spec: &'a ClusterSpec, settings: &'a Settings, group: &'a NodegroupSpec) -> Node<'a> {
+        let view = match group.role {
+            Role::Master => &self.master_group,
+            Role::Worker => &self.worker_group,
+        };
+        Node {
+            spec,
+            settings,
+            group,
+            api_floating: self.floating.api,
+            etcd_volume: self.etcd_volume.is_some(),
+            runtime_volume: view.runtime_volume.is_some(),
+        }
+    }
+}
+
+/// One value per master.
+fn masters(spec: &ClusterSpec, value: impl Fn(u32) -> Value) -> Value {
+    (0..spec.masters.count).map(value).collect()
+}
+
+fn master_list(spec: &ClusterSpec, labels: Labels<'_>) -> Vec<Master> {
+    let mut zones = labels.list("control_plane_availability_zones");
+    if zones.is_empty() {
+        zones.extend(Labels(&spec.masters.labels).some("availability_zone"));
+    }
+    let zones = zones.iter().cycle().map(Some).chain(std::iter::repeat(None));
+    let master = |(index, zone): (u32, Option<&String>)| Master {
+        index,
+        name: spec.node_name(&spec.masters, index),
+        zone: zone.cloned(),
+    };
+    (0..spec.masters.count).zip(zones).map(master).collect()
+}
+
+fn network(spec: &ClusterSpec, settings: &Settings, cidr: String) -> Network {
+    let fixed = spec.network.fixed.as_ref();
+    Network {
+        own: fixed.is_none(),
+        id: fixed.map_or_else(|| json!({ "get_resource": "private_network" }), |fixed| json!(fixed.network_id)),
+        subnet_id: fixed.map_or_else(|| json!({ "get_resource": "private_subnet" }), |fixed| json!(fixed.subnet_id)),
+        cidr,
+        dns_nameservers: settings.name_servers.clone(),
+        external_id: spec.network.external_id.clone().unwrap_or_default(),
+    }
+}
+
+fn load_balancer(labels: Labels<'_>, settings: &Settings, subnet: &str) -> LoadBalancer {
+    let provider = labels.text("octavia_provider");
+    // OVN balances packets, not connections: it knows no other algorithm, and no monitor that speaks TLS.
+    let ovn = provider == "ovn";
+    let algorithm = labels.some("octavia_lb_algorithm");
+    let algorithm = algorithm.unwrap_or_else(|| if ovn { "SOURCE_IP_PORT" } else { "ROUND_ROBIN" }.to_owned());
+    let mut allowed_cidrs = settings.api_cidrs.clone();
+    if !allowed_cidrs.is_empty() {
+        // Nodes come through the balancer too.
+        allowed_cidrs.push(subnet.to_owned());
+        allowed_cidrs.sort();
+        allowed_cidrs.dedup();
+    }
+    let watched = labels.flag("octavia_lb_healthcheck") != Some(false);
+    LoadBalancer {
+        provider: provider.to_owned(),
+        algorithm,
+        allowed_cidrs,
+        monitor: watched.then_some(if ovn { "TCP" } else { "HTTPS" }),
+    }
+}
+
+fn group(group: &NodegroupSpec) -> Group {
+    let labels = Labels(&group.labels);
+    let boot = match labels.number("boot_volume_size") {
+        0 if group.flavor.disk_gib == 0 => BOOT_VOLUME_GIB,
+        size => size,
+    };
+    let boot = if boot == 0 { 0 } else { boot.max(group.image.min_disk_gib) };
+    Group {
+        nodegroup: group.name.clone(),
+        flavor: group.flavor.id.clone(),
+        image: group.image.id.clone(),
+        zone: labels.some("availability_zone"),
+        boot_volume: volume(boot, labels.some("boot_volume_type")),
+        runtime_volume: volume(group.docker_volume_size.unwrap_or(0), labels.some("docker_volume_type")),
+    }
+}
+
+/// A volume, when its size is not 0.
+fn volume(size: u32, r#type: Option<String>) -> Option<Volume> {
+    (size > 0).then_some(Volume { size, r#type })
+}

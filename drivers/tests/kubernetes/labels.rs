@@ -1,0 +1,129 @@
+//! Labels come from users and end in YAML, shell and Heat: whatever they hold, nothing breaks out.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use drivers::{ClusterSpec, LabelKind, RenderError, Stack};
+use proptest::prelude::*;
+
+use crate::combinations::Shape;
+use crate::user_data::{files, markers, settings};
+
+fn keys() -> Vec<&'static str> {
+    drivers::find("kubernetes").unwrap().labels().iter().map(|label| label.key).collect()
+}
+
+/// Any text, with a liking for what is special somewhere.
+fn any_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[a-z0-9./,:'\"$`{}%@#&*!|>\\\\ \n=-]{0,40}",
+        Just("@@BOOTSTRAP_TOKEN@@".to_owned()),
+        Just("'; reboot; '".to_owned()),
+        Just("yes\nroot: pwned".to_owned()),
+        Just("{{ cluster_uuid }}{% raw %}".to_owned()),
+        Just("%index%".to_owned()),
+    ]
+}
+
+/// A value that the label takes.
+fn good_value(kind: LabelKind) -> BoxedStrategy<String> {
+    match kind {
+        LabelKind::Boolean => prop_oneof![Just("true"), Just("False"), Just("0")].prop_map(str::to_owned).boxed(),
+        LabelKind::Integer { min, max } => (min..=max).prop_map(|n| n.to_string()).boxed(),
+        LabelKind::OneOf { values } => proptest::sample::select(values).prop_map(str::to_owned).boxed(),
+        LabelKind::Cidr => (0_u8..=255, 16_u8..=24).prop_map(|(a, p)| format!("172.{}.0.0/{p}", a % 16 + 16)).boxed(),
+        LabelKind::CidrList => "203\\.0\\.113\\.0/24(,198\\.51\\.100\\.0/2[4-9])?".boxed(),
+        LabelKind::Version => "v1\\.3[1-6]\\.[0-9]".boxed(),
+        LabelKind::Url => "https://[a-z]{1,8}\\.example\\.org/[a-zA-Z0-9?&=+!*;,_~-]{0,20}".boxed(),
+        LabelKind::Sha256 => "[0-9a-fA-F]{64}".boxed(),
+        LabelKind::DnsName => "[a-z][a-z0-9]{0,8}\\.local".boxed(),
+        LabelKind::Tag => "[A-Za-z0-9_][A-Za-z0-9._-]{0,20}".boxed(),
+        LabelKind::ImagePrefix => "[a-z0-9]{1,9}(:5000)?/[a-z0-9._-]{1,9}".boxed(),
+        LabelKind::Words => "[A-Za-z0-9._-]{1,9}(,[A-Za-z0-9._-]{1,9}){0,3}".boxed(),
+        LabelKind::Hosts => "[a-z]{1,9}\\.example\\.org(,192\\.0\\.2\\.[0-9])?".boxed(),
+        LabelKind::Plain => "[a-z:#]{1,20}".boxed(),
+        LabelKind::Text => "[ -?A-~]{1,60}".boxed(),
+        LabelKind::Options => "--v=[0-9](,--feature-gates=[A-Z]=true,B=false)?".boxed(),
+        LabelKind::Obsolete { .. } => any_value().boxed(),
+    }
+}
+
+fn spec(labels: BTreeMap<String, String>) -> ClusterSpec {
+    let mut spec = Shape::named("fedora-coreos-1m-1w-lb-vol-flannel").unwrap().spec();
+    for group in [&mut spec.masters, &mut spec.workers] {
+        group.labels.clone_from(&labels);
+    }
+    spec.desired.labels = labels;
+    spec
+}
+
+/// The same cluster without labels.
+static PLAIN: LazyLock<Stack> =
+    LazyLock::new(|| drivers::find("kubernetes").unwrap().stack(&spec(BTreeMap::new())).unwrap());
+
+/// Everything that a rendered stack must be, whatever the labels.
+fn is_sound(spec: &ClusterSpec) {
+    let stack = match drivers::find("kubernetes").unwrap().stack(spec) {
+        Ok(stack) => stack,
+        Err(RenderError::Refused(problems)) => {
+            assert!(!problems.is_empty());
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let plain = &*PLAIN;
+    let keys = |text: &str| settings(text).into_keys().collect::<Vec<_>>();
+    for name in ["master-user-data", "worker-user-data"] {
+        let (given, empty) = (files(&stack.files[name]), files(&plain.files[name]));
+        assert_eq!(given.keys().collect::<Vec<_>>(), empty.keys().collect::<Vec<_>>());
+        let environment =
+            |files: &BTreeMap<String, crate::user_data::File>| files["/etc/jeroboam/node.env"].text.clone();
+        assert_eq!(keys(&environment(&given)), keys(&environment(&empty)));
+        let known = ["@@BOOTSTRAP_TOKEN@@"];
+        assert!(!markers(&environment(&given)).iter().any(|marker| known.contains(&marker.as_str())));
+    }
+    assert_eq!(stack.template["resources"]["secgroup_master"], plain.template["resources"]["secgroup_master"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_labels_are_refused_or_harmless(values in prop::collection::vec((prop::sample::select(keys()), any_value()), 0..6)) {
+        is_sound(&spec(values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()));
+    }
+
+    #[test]
+    fn a_single_hostile_label_is_refused_or_harmless(key in prop::sample::select(keys()), value in any_value()) {
+        is_sound(&spec(BTreeMap::from([(key.to_owned(), value)])));
+    }
+
+    #[test]
+    fn a_value_of_the_right_kind_passes_examination(index in 0..keys().len(), seed in any::<u64>()) {
+        let driver = drivers::find("kubernetes").unwrap();
+        let label = driver.labels()[index];
+        let mut runner = proptest::test_runner::TestRunner::new_with_rng(
+            ProptestConfig::default(),
+            proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[seed.to_le_bytes(); 4].concat()),
+        );
+        let value = good_value(label.kind).new_tree(&mut runner).unwrap().current();
+        let labels = BTreeMap::from([(label.key.to_owned(), value.clone())]);
+        prop_assert!(drivers::examine(driver.labels(), &labels).problems.is_empty(), "{}={value:?}", label.key);
+        is_sound(&spec(labels));
+    }
+}
+
+/// Every byte that a shell may read otherwise arrives as it was given.
+#[test]
+fn a_shell_reads_what_was_given() {
+    let value = "a'b\"c $(id) `id` \\ ; & | * ? ~ # !";
+    let mut spec = spec(BTreeMap::new());
+    spec.desired.name = value.into();
+    let stack = drivers::find("kubernetes").unwrap().stack(&spec).unwrap();
+    let text = &files(&stack.files["master-user-data"])["/etc/jeroboam/node.env"].text;
+    let script = format!("set -u\n{text}\nprintf %s \"$CLUSTER_NAME\"");
+    let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), value);
+}
