@@ -101,7 +101,7 @@ struct Request {
 }
 
 /// Shows the certificate of one of a cluster's authorities.
-#[utoipa::path(get, path = "/v1/certificates/{cluster_ident}", tag = "certificates",
+#[utoipa::path(get, operation_id = "show_authority", path = "/v1/certificates/{cluster_ident}", tag = "certificates",
     params(("cluster_ident" = String, Path, description = "UUID or name of the cluster"), Wanted),
     security(("token" = []), ("bootstrap" = [])),
     responses((status = 200, description = "The authority's certificate", body = Authority)))]
@@ -117,7 +117,7 @@ pub async fn show(
 }
 
 /// The same, the authority being a part of the path.
-#[utoipa::path(get, path = "/v1/certificates/{cluster_ident}/{ca_cert_type}", tag = "certificates",
+#[utoipa::path(get, operation_id = "show_authority_of_type", path = "/v1/certificates/{cluster_ident}/{ca_cert_type}", tag = "certificates",
     params(("cluster_ident" = String, Path, description = "UUID or name of the cluster"),
         ("ca_cert_type" = String, Path, description = "Which authority")),
     security(("token" = []), ("bootstrap" = [])),
@@ -156,7 +156,7 @@ async fn authority_of(
 }
 
 /// Signs a certificate: whatever a user asks for within the contract's limits, and for a node what its role needs.
-#[utoipa::path(post, path = "/v1/certificates", tag = "certificates",
+#[utoipa::path(post, operation_id = "sign_certificate", path = "/v1/certificates", tag = "certificates",
     request_body(content = crate::openapi::NewCertificate),
     security(("token" = []), ("bootstrap" = [])),
     responses((status = 201, description = "The certificate", body = Signed)))]

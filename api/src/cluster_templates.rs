@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use conductor::cluster_template::{self, Draft, Publishing};
-use http::StatusCode;
 use http::header::{HeaderName, LOCATION};
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::Api;
+use crate::policy::Target;
 use crate::body::{Field, Null, Payload};
 use crate::caller::Caller;
 use crate::coerce::{Kind, TEXT};
@@ -20,7 +21,6 @@ use crate::ident::Ident;
 use crate::links::{Base, Link};
 use crate::page::{self, Listing};
 use crate::patch::{self, Rules};
-use crate::policy::Target;
 use crate::query::{Nothing, Query};
 use crate::time;
 
@@ -70,16 +70,8 @@ const PATCHES: Rules = Rules {
     fields: FIELDS,
     internal: &["id", "uuid", "project_id", "user_id", "links", "created_at", "updated_at"],
     mandatory: &[
-        "coe",
-        "image_id",
-        "external_network_id",
-        "network_driver",
-        "cluster_distro",
-        "registry_enabled",
-        "tls_disabled",
-        "public",
-        "server_type",
-        "hidden",
+        "coe", "image_id", "external_network_id", "network_driver", "cluster_distro", "registry_enabled",
+        "tls_disabled", "public", "server_type", "hidden",
     ],
 };
 
@@ -216,7 +208,7 @@ pub struct Views {
 }
 
 /// Lists the cluster templates one may see.
-#[utoipa::path(get, path = "/v1/clustertemplates", tag = "cluster templates", params(crate::openapi::PageParameters),
+#[utoipa::path(get, operation_id = "list_cluster_templates", path = "/v1/clustertemplates", tag = "cluster templates", params(crate::openapi::PageParameters),
     responses((status = 200, description = "A page of cluster templates", body = Views)))]
 pub async fn list(
     State(api): State<Api>,
@@ -229,7 +221,7 @@ pub async fn list(
 }
 
 /// Lists the cluster templates one may see; the same as the plain list, under a policy rule of its own.
-#[utoipa::path(get, path = "/v1/clustertemplates/detail", tag = "cluster templates",
+#[utoipa::path(get, operation_id = "list_cluster_templates_in_full", path = "/v1/clustertemplates/detail", tag = "cluster templates",
     params(crate::openapi::PageParameters),
     responses((status = 200, description = "A page of cluster templates", body = Views)))]
 pub async fn detail(
@@ -261,7 +253,7 @@ async fn page_of(
 }
 
 /// Shows one cluster template, by UUID or name.
-#[utoipa::path(get, path = "/v1/clustertemplates/{cluster_template_ident}", tag = "cluster templates",
+#[utoipa::path(get, operation_id = "show_cluster_template", path = "/v1/clustertemplates/{cluster_template_ident}", tag = "cluster templates",
     params(("cluster_template_ident" = String, Path, description = "UUID or name")),
     responses((status = 200, description = "The cluster template", body = View)))]
 pub async fn show(
@@ -280,7 +272,7 @@ pub async fn show(
 }
 
 /// Makes a cluster template.
-#[utoipa::path(post, path = "/v1/clustertemplates", tag = "cluster templates",
+#[utoipa::path(post, operation_id = "create_cluster_template", path = "/v1/clustertemplates", tag = "cluster templates",
     request_body(content = crate::openapi::NewClusterTemplate),
     responses((status = 201, description = "The cluster template made", body = View)))]
 pub async fn create(
@@ -301,7 +293,7 @@ pub async fn create(
 }
 
 /// Changes a cluster template by a JSON patch.
-#[utoipa::path(patch, path = "/v1/clustertemplates/{cluster_template_ident}", tag = "cluster templates",
+#[utoipa::path(patch, operation_id = "update_cluster_template", path = "/v1/clustertemplates/{cluster_template_ident}", tag = "cluster templates",
     params(("cluster_template_ident" = String, Path, description = "UUID or name")),
     request_body(content = Vec<crate::openapi::PatchOperation>),
     responses((status = 200, description = "The changed cluster template", body = View)))]
@@ -324,7 +316,7 @@ pub async fn update(
 }
 
 /// Removes a cluster template that no cluster refers to.
-#[utoipa::path(delete, path = "/v1/clustertemplates/{cluster_template_ident}", tag = "cluster templates",
+#[utoipa::path(delete, operation_id = "delete_cluster_template", path = "/v1/clustertemplates/{cluster_template_ident}", tag = "cluster templates",
     params(("cluster_template_ident" = String, Path, description = "UUID or name")),
     responses((status = 204, description = "It is gone")))]
 pub async fn delete(
@@ -360,6 +352,7 @@ fn publishing(api: &Api, caller: &Caller) -> Publishing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::Access;
 
     #[test]
     fn every_attribute_of_a_draft_can_be_given_and_patched() {

@@ -164,7 +164,7 @@ pub struct Details {
 }
 
 /// Lists the clusters one may see, in short.
-#[utoipa::path(get, path = "/v1/clusters", tag = "clusters", params(crate::openapi::PageParameters),
+#[utoipa::path(get, operation_id = "list_clusters", path = "/v1/clusters", tag = "clusters", params(crate::openapi::PageParameters),
     responses((status = 200, description = "A page of clusters", body = Summaries)))]
 pub async fn list(
     State(api): State<Api>,
@@ -180,7 +180,7 @@ pub async fn list(
 }
 
 /// Lists the clusters one may see, in full.
-#[utoipa::path(get, path = "/v1/clusters/detail", tag = "clusters", params(crate::openapi::PageParameters),
+#[utoipa::path(get, operation_id = "list_clusters_in_full", path = "/v1/clusters/detail", tag = "clusters", params(crate::openapi::PageParameters),
     responses((status = 200, description = "A page of clusters", body = Details)))]
 pub async fn detail(
     State(api): State<Api>,
@@ -213,7 +213,7 @@ async fn page_of(
 }
 
 /// Shows one cluster, by UUID or name; with its faults when it has failed.
-#[utoipa::path(get, path = "/v1/clusters/{cluster_ident}", tag = "clusters",
+#[utoipa::path(get, operation_id = "show_cluster", path = "/v1/clusters/{cluster_ident}", tag = "clusters",
     params(("cluster_ident" = String, Path, description = "UUID or name")),
     responses((status = 200, description = "The cluster", body = Full)))]
 pub async fn show(
@@ -231,7 +231,7 @@ pub async fn show(
 }
 
 /// Accepts a cluster; its making goes on after the answer.
-#[utoipa::path(post, path = "/v1/clusters", tag = "clusters",
+#[utoipa::path(post, operation_id = "create_cluster", path = "/v1/clusters", tag = "clusters",
     request_body(content = crate::openapi::NewCluster),
     responses((status = 202, description = "The cluster will be made", body = Accepted)))]
 pub async fn create(
@@ -260,7 +260,7 @@ fn unknown_template(mut error: conductor::Error, version: Microversion) -> condu
 }
 
 /// Accepts the deletion of a cluster in whatever state; may be repeated until it is gone.
-#[utoipa::path(delete, path = "/v1/clusters/{cluster_ident}", tag = "clusters",
+#[utoipa::path(delete, operation_id = "delete_cluster", path = "/v1/clusters/{cluster_ident}", tag = "clusters",
     params(("cluster_ident" = String, Path, description = "UUID or name")),
     responses((status = 204, description = "The cluster will be removed")))]
 pub async fn delete(

@@ -35,10 +35,6 @@ pub mod stats;
 pub mod time;
 
 #[cfg(test)]
-mod edge_tests;
-#[cfg(test)]
-mod server_tests;
-#[cfg(test)]
 mod testing;
 
 use std::io;

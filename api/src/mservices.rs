@@ -51,7 +51,7 @@ pub struct Views {
 }
 
 /// Shows whether the conductor lives.
-#[utoipa::path(get, path = "/v1/mservices", tag = "services",
+#[utoipa::path(get, operation_id = "list_services", path = "/v1/mservices", tag = "services",
     responses((status = 200, description = "The conductor", body = Views)))]
 pub async fn list(State(api): State<Api>, caller: Caller, Query(Nothing): Query<Nothing>) -> Result<Json<Views>> {
     api.allow(&caller, "magnum-service:get_all", None)?;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use conductor::node;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use secrecy::ExposeSecret;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,7 +40,7 @@ impl Which {
 }
 
 /// Takes a node's report: how far it has come, or what failed.
-#[utoipa::path(post, path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/report", tag = "nodes",
+#[utoipa::path(post, operation_id = "report_node", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/report", tag = "nodes",
     params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
         ("node_name" = String, Path, description = "Name of the node's server")),
     request_body(content = crate::openapi::NodeReport), security(("bootstrap" = [])),
@@ -59,7 +60,7 @@ pub async fn report(
 }
 
 /// Gives a control plane node the key pair that signs service account tokens.
-#[utoipa::path(get, path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/service-account", tag = "nodes",
+#[utoipa::path(get, operation_id = "show_service_account", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/service-account", tag = "nodes",
     params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
         ("node_name" = String, Path, description = "Name of the node's server")),
     security(("bootstrap" = [])),
@@ -77,7 +78,7 @@ pub async fn service_account(
 }
 
 /// Gives a control plane node the credential of the cluster's own controllers.
-#[utoipa::path(get, path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/cloud-config", tag = "nodes",
+#[utoipa::path(get, operation_id = "show_cloud_config", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/cloud-config", tag = "nodes",
     params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
         ("node_name" = String, Path, description = "Name of the node's server")),
     security(("bootstrap" = [])),

@@ -50,4 +50,16 @@ mod tests {
     fn the_document_describes_every_route() {
         insta::assert_json_snapshot!("openapi", document());
     }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document = serde_json::to_value(document()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
+        let mut names: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
 }

@@ -46,7 +46,7 @@ pub struct Stats {
 }
 
 /// Counts clusters and nodes.
-#[utoipa::path(get, path = "/v1/stats", tag = "stats", params(Wanted),
+#[utoipa::path(get, operation_id = "show_stats", path = "/v1/stats", tag = "stats", params(Wanted),
     responses((status = 200, description = "The counts", body = Stats)))]
 pub async fn show(State(api): State<Api>, caller: Caller, Query(wanted): Query<Wanted>) -> Result<Json<Stats>> {
     api.allow(&caller, "stats:get_all", None)?;

@@ -92,6 +92,12 @@ mod tests {
         fn profiles(&self, _: Role) -> &'static [Profile] {
             &[]
         }
+        fn alternative_names(&self, _: &Desired, _: Role) -> Vec<String> {
+            Vec::new()
+        }
+        fn networks(&self, _: &Desired, _: Role, _: Option<&str>) -> Vec<String> {
+            Vec::new()
+        }
     }
 
     const UBUNTU: Provides = Provides { server_type: "vm", os_distro: "ubuntu", coe: "kubernetes" };

@@ -1,4 +1,10 @@
-//! What the tests of this crate share: reading answers, and an edge around routes of their own.
+//! Tests of the crate as a whole, and what they share: reading answers, and an edge around routes of their own.
+
+mod cloud;
+mod clusters;
+mod edge;
+mod server;
+mod templates;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +73,7 @@ pub(crate) fn identity(user_id: &str, project_id: Option<&str>, roles: &[&str]) 
 }
 
 /// Routes behind an edge with small limits.
-pub(crate) fn edge(routes: Router) -> Router {
+pub(crate) fn behind_edge(routes: Router) -> Router {
     around(
         routes,
         Settings {

@@ -10,8 +10,9 @@ use crate::body::Payload;
 use crate::caller::{Caller, Node};
 use crate::microversion::Microversion;
 use crate::query::{Nothing, Query};
-use crate::testing::{edge, send};
 use crate::{error, root};
+
+use super::{behind_edge, send};
 
 const TOKEN: (&str, &str) = ("x-auth-token", "good");
 
@@ -32,7 +33,7 @@ async fn slow() {
 }
 
 fn routes() -> Router {
-    edge(
+    behind_edge(
         Router::new()
             .route("/", get(root::versions))
             .route("/v1", get(root::version_1))
