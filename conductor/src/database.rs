@@ -106,6 +106,12 @@ pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>> {
     Ok(Migrator::migrations().iter().map(|migration| step(migration.name().to_owned())).collect())
 }
 
+/// The names of every step this program knows, in order.
+#[must_use]
+pub fn migration_names() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
+
 /// Refuses a schema that lacks a step. A newer one is fine: steps expand before they contract.
 ///
 /// # Errors
