@@ -101,14 +101,3 @@ impl Error {
         text
     }
 }
-
-impl From<sea_orm::DbErr> for Error {
-    fn from(cause: sea_orm::DbErr) -> Self {
-        match &cause {
-            sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => {
-                Self::unavailable("The database").because(cause)
-            }
-            _ => Self::internal(cause),
-        }
-    }
-}

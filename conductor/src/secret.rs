@@ -197,6 +197,12 @@ impl Sealer {
     }
 }
 
+/// A secret of our own making: 244 random bits, in characters that no configuration language minds.
+#[must_use]
+pub fn random_text() -> SecretString {
+    SecretString::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()))
+}
+
 /// What the database keeps of a token: its SHA-256 in hexadecimal.
 #[must_use]
 pub fn token_hash(token: &str) -> String {

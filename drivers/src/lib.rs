@@ -8,7 +8,9 @@ mod spec;
 mod stack;
 
 pub use label::{Kind as LabelKind, Label, Since};
-pub use spec::{CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Role, Tokens};
+pub use spec::{
+    CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Role, Tokens, node_prefix,
+};
 pub use stack::{Addresses, Ca, Outputs, Problem, Profile, RenderError, Stack, Usage};
 
 /// A kind of cluster that a driver can make.

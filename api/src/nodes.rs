@@ -1,0 +1,92 @@
+//! What nodes say of themselves and may fetch, below `/v1/clusters/{uuid}/nodes/{name}`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use conductor::node;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::Api;
+use crate::body::Payload;
+use crate::caller::Node;
+use crate::error::{Error, Result};
+use crate::ident::Segments;
+use crate::query::{Nothing, Query};
+
+/// The key pair that signs service account tokens.
+#[derive(Serialize, ToSchema)]
+pub struct ServiceAccount {
+    /// PEM.
+    private_key: String,
+    /// PEM.
+    public_key: String,
+}
+
+/// Which node it is about.
+struct Which {
+    cluster: String,
+    node: String,
+}
+
+impl Which {
+    fn of(mut segments: Segments) -> Result<Self> {
+        Ok(Self { cluster: segments.take("cluster_uuid")?, node: segments.take("node_name")? })
+    }
+}
+
+/// Takes a node's report: how far it has come, or what failed.
+#[utoipa::path(post, path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/report", tag = "nodes",
+    params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
+        ("node_name" = String, Path, description = "Name of the node's server")),
+    request_body(content = crate::openapi::NodeReport), security(("bootstrap" = [])),
+    responses((status = 204, description = "The report is on record")))]
+pub async fn report(
+    State(api): State<Api>,
+    Node(holder): Node,
+    segments: Segments,
+    Query(Nothing): Query<Nothing>,
+    payload: Payload,
+) -> Result<StatusCode> {
+    let Which { cluster, node } = Which::of(segments)?;
+    let report = serde_json::from_value(payload.json("report")?)
+        .map_err(|why| Error::invalid(format!("The report is not understood: {why}")))?;
+    node::report(&api.conductor, &holder, &cluster, &node, report).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives a control plane node the key pair that signs service account tokens.
+#[utoipa::path(get, path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/service-account", tag = "nodes",
+    params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
+        ("node_name" = String, Path, description = "Name of the node's server")),
+    security(("bootstrap" = [])),
+    responses((status = 200, description = "The key pair", body = ServiceAccount)))]
+pub async fn service_account(
+    State(api): State<Api>,
+    Node(holder): Node,
+    segments: Segments,
+    Query(Nothing): Query<Nothing>,
+) -> Result<Json<ServiceAccount>> {
+    let Which { cluster, node } = Which::of(segments)?;
+    let pair = node::service_account(&api.conductor, &holder, &cluster, &node).await?;
+    Ok(Json(ServiceAccount { private_key: pair.private_key, public_key: pair.public_key }))
+}
+
+/// Gives a control plane node the credential of the cluster's own controllers.
+#[utoipa::path(get, path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/cloud-config", tag = "nodes",
+    params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
+        ("node_name" = String, Path, description = "Name of the node's server")),
+    security(("bootstrap" = [])),
+    responses((status = 200, description = "A cloud.conf", body = String, content_type = "text/plain")))]
+pub async fn cloud_config(
+    State(api): State<Api>,
+    Node(holder): Node,
+    segments: Segments,
+    Query(Nothing): Query<Nothing>,
+) -> Result<Response> {
+    let Which { cluster, node } = Which::of(segments)?;
+    let text = node::cloud_config(&api.conductor, &holder, &cluster, &node).await?;
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}

@@ -1,0 +1,125 @@
+//! Pages of a listing: which part is asked for, and the link to the next one.
+
+use conductor::page::Page;
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::links::Base;
+use crate::query::{Arguments, Given};
+
+/// The part of a listing that a client asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Most entries; the configured largest page caps it.
+    pub limit: Option<i64>,
+    /// The entry after which the page starts.
+    pub marker: Option<Uuid>,
+    /// The column to sort by.
+    pub sort_key: Option<String>,
+    /// `asc` or `desc`.
+    pub sort_dir: Option<String>,
+}
+
+impl Arguments for Listing {
+    fn take(given: &mut Given) -> Result<Self> {
+        let limit = given.integer("limit")?;
+        let marker = match given.text("marker") {
+            Some(text) => Some(Uuid::try_parse(&text).map_err(|_| Error::field("marker", &text, "Allowed: a UUID."))?),
+            None => None,
+        };
+        Ok(Self { limit, marker, sort_key: given.text("sort_key"), sort_dir: given.text("sort_dir") })
+    }
+}
+
+impl Listing {
+    /// The page, of `max_limit` entries at most.
+    ///
+    /// # Errors
+    /// 400 for a limit that is not positive or an unknown direction.
+    pub fn page(self, max_limit: u64) -> Result<Page> {
+        let marker = self.marker.map(|uuid| uuid.to_string());
+        Ok(Page::read(self.limit, marker, self.sort_key, self.sort_dir.as_deref(), max_limit)?)
+    }
+}
+
+/// The link to the page after this one: there is one when this page is full.
+///
+/// `path` follows `/v1/`; `filters` are the arguments besides those of the page, which the next page keeps; `last` is
+/// the last of `length` entries.
+#[must_use]
+pub fn next(
+    base: &Base,
+    path: &str,
+    page: &Page,
+    filters: &[(&str, &str)],
+    length: usize,
+    last: Option<&str>,
+) -> Option<String> {
+    let last = last.filter(|_| length as u64 == page.limit)?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair("sort_key", &page.sort_key)
+        .append_pair("sort_dir", page.sort_dir.as_str())
+        .extend_pairs(filters)
+        .append_pair("limit", &page.limit.to_string())
+        .append_pair("marker", last);
+    Some(format!("{}?{}", base.v1(path), query.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use conductor::page::Direction;
+
+    use super::*;
+
+    fn page(query: &str) -> Result<Page, String> {
+        let listing = crate::query::read::<Listing>(&format!("/x?{query}").parse().unwrap());
+        listing.and_then(|listing| listing.page(1000)).map_err(|error: Error| error.detail().to_owned())
+    }
+
+    #[test]
+    fn a_page_has_defaults() {
+        assert_eq!(page("").unwrap(), Page::first(1000));
+    }
+
+    #[test]
+    fn a_limit_is_positive_and_capped() {
+        for query in ["limit=0", "limit=-1"] {
+            assert_eq!(page(query).unwrap_err(), "Limit must be positive");
+        }
+        for query in ["limit=", "limit=x", "limit=1.5"] {
+            assert!(page(query).unwrap_err().contains("Allowed: an integer."), "{query}");
+        }
+        assert_eq!(page("limit=5000").unwrap().limit, 1000);
+        assert_eq!(page("limit=5").unwrap().limit, 5);
+    }
+
+    #[test]
+    fn a_marker_is_a_uuid() {
+        assert!(page("marker=x").unwrap_err().contains("Allowed: a UUID."));
+        let uuid = Uuid::new_v4().to_string();
+        assert_eq!(page(&format!("marker={uuid}")).unwrap().marker, Some(uuid));
+    }
+
+    #[test]
+    fn a_direction_is_up_or_down() {
+        assert_eq!(page("sort_dir=desc").unwrap().sort_dir, Direction::Descending);
+        assert_eq!(
+            page("sort_dir=x").unwrap_err(),
+            "Invalid sort direction: x. Acceptable values are 'asc' or 'desc'"
+        );
+    }
+
+    #[test]
+    fn a_full_page_links_to_the_next_with_its_filters() {
+        let base = Base("http://h".into());
+        let page = page("limit=2&sort_key=name&sort_dir=desc").unwrap();
+        assert_eq!(
+            next(&base, "clusters/detail", &page, &[("role", "a b")], 2, Some("b")).unwrap(),
+            "http://h/v1/clusters/detail?sort_key=name&sort_dir=desc&role=a+b&limit=2&marker=b"
+        );
+        assert_eq!(next(&base, "clusters", &page, &[], 1, Some("a")), None);
+        assert_eq!(next(&base, "clusters", &page, &[], 0, None), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! Every route of the service, on one screen.
+
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{Api, certificates, cluster_templates, clusters, health, mservices, nodes, openapi, root, stats};
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(root::versions))
+        .routes(routes!(root::version_1))
+        .routes(routes!(health::healthcheck))
+        .routes(routes!(health::readyz))
+        .routes(routes!(cluster_templates::list, cluster_templates::create))
+        .routes(routes!(cluster_templates::detail))
+        .routes(routes!(cluster_templates::show, cluster_templates::update, cluster_templates::delete))
+        .routes(routes!(clusters::list, clusters::create))
+        .routes(routes!(clusters::detail))
+        .routes(routes!(clusters::show, clusters::delete))
+        .routes(routes!(nodes::report))
+        .routes(routes!(nodes::service_account))
+        .routes(routes!(nodes::cloud_config))
+        .routes(routes!(certificates::sign))
+        .routes(routes!(certificates::show))
+        .routes(routes!(certificates::show_of_type))
+        .routes(routes!(mservices::list))
+        .routes(routes!(stats::show))
+}
+
+/// The document that describes every route.
+#[must_use]
+pub fn document() -> OpenApi {
+    routes().into_openapi()
+}
+
+/// The routes with their document, without the edge around them.
+pub fn bare(api: Api) -> Router {
+    let (routes, document) = routes().split_for_parts();
+    routes.route("/openapi.json", get(async move || Json(document.clone()))).with_state(api)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_describes_every_route() {
+        insta::assert_json_snapshot!("openapi", document());
+    }
+}

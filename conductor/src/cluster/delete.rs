@@ -1,0 +1,173 @@
+//! `cluster.delete`: the only undo there is; works on anything half-made, and may be asked for at any time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::{Changes, Cluster, Owner, Status, name, store};
+use crate::column::now;
+use crate::engine::State;
+use crate::openstack::{Identity, heat};
+use crate::operation::store::{End, NewOperation};
+use crate::operation::{self, Failure, Kind, Next, State as Stage, Step, StepResult, Work};
+use crate::{Conductor, Result, certificate, database, node, nodegroup};
+
+/// How long a delete may take before it is called failed; asking again starts anew.
+const PATIENCE: TimeDelta = TimeDelta::hours(1);
+
+/// A lost wake-up costs at most this.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How many times Heat is asked anew to delete a stack whose deletion it failed.
+const TRIES: u64 = 5;
+
+/// How many of the cluster's last operations may still be stopping.
+const LOOKED_AT: u64 = 10;
+
+/// Marks the cluster as being deleted, takes the place of whatever else was under way, and returns.
+///
+/// Asking again while a delete is under way changes nothing.
+///
+/// # Errors
+/// The database is away.
+pub async fn delete(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Cluster) -> Result<()> {
+    let uuid = &cluster.uuid;
+    let owner = cluster.act_as.unwrap_or(Owner::Service);
+    let until = Some(now() + PATIENCE);
+    let operation = operation::by(conductor, caller, KIND.name, (uuid, &cluster.project_id), owner, until)?;
+    if database::retry(|| accept(conductor, uuid, operation.clone())).await? {
+        tracing::info!(cluster = %uuid, "cluster delete accepted");
+    }
+    conductor.wake.notify_one();
+    Ok(())
+}
+
+/// The operation and the new status, in one transaction; false where a delete is under way already.
+async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> Result<bool> {
+    let transaction = database::begin(&conductor.db).await?;
+    let active = operation::store::active(&transaction, uuid).await?;
+    if active.is_some_and(|active| active.kind == KIND.name) {
+        return Ok(false);
+    }
+    operation::store::supersede(&transaction, uuid).await?;
+    store::set_status(&transaction, uuid, Status::DeleteInProgress, None).await?;
+    let changes = nodegroup::store::Changes { status: Some(Status::DeleteInProgress), ..Default::default() };
+    nodegroup::store::change_defaults(&transaction, uuid, changes).await?;
+    operation::store::insert(&transaction, operation).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Waits until the operations whose place this one took have stopped, so that none makes anything any more.
+async fn quiesce(conductor: &Conductor, work: &Work) -> StepResult {
+    let Some(engine) = conductor.engine.get() else { return Ok(Next::Done) };
+    let last = operation::store::of_cluster(&conductor.db, &work.cluster.uuid, LOOKED_AT).await?;
+    for old in last.iter().filter(|operation| operation.state == Stage::Superseded) {
+        if engine.state(&old.instance).await? == State::Running {
+            engine.wake(&old.instance).await?;
+            return Ok(Next::Wait(Duration::from_secs(1)));
+        }
+    }
+    Ok(Next::Done)
+}
+
+/// Asks Heat to delete the stack, found by its identifier or, if the answer to its creation was lost, by its name.
+async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
+    let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    let name = work.cluster.stack_name.as_deref().unwrap_or_default();
+    let id = match &work.cluster.stack_id {
+        Some(id) => Some(id.clone()),
+        None => heat::find(&session, name).await?,
+    };
+    let found = match &id {
+        Some(id) => heat::get(&session, name, id, false).await?,
+        None => None,
+    };
+    let Some(stack) = found.filter(|stack| stack.stack_status != "DELETE_COMPLETE") else {
+        return forget_stack(conductor, work).await;
+    };
+    if work.cluster.stack_id.is_none() {
+        if !stack.tags.contains(&name::tag_of(&work.cluster.uuid)) {
+            // Not ours: leave it alone.
+            return Ok(Next::Done);
+        }
+        let changes = Changes { stack_id: Some(Some(stack.id.clone())), ..Default::default() };
+        store::change(&conductor.db, &work.cluster.uuid, changes).await?;
+    }
+    if stack.stack_status != "DELETE_IN_PROGRESS" {
+        heat::delete(&session, &stack.stack_name, &stack.id).await?;
+    }
+    Ok(Next::Done)
+}
+
+/// Waits until the stack is gone; asks again a few times where Heat fails to delete it.
+async fn await_gone(conductor: &Conductor, work: &Work) -> StepResult {
+    let Some(id) = work.cluster.stack_id.as_deref() else { return Ok(Next::Done) };
+    let observed = work.operation.observed_status.as_deref();
+    if !matches!(observed, Some("GONE" | "DELETE_COMPLETE" | "DELETE_FAILED")) {
+        return Ok(Next::Wait(LONGEST_WAIT));
+    }
+    let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    let name = work.cluster.stack_name.as_deref().unwrap_or_default();
+    match heat::get(&session, name, id, false).await? {
+        None => {}
+        Some(stack) if stack.stack_status == "DELETE_COMPLETE" => {}
+        Some(stack) if stack.stack_status == "DELETE_FAILED" => return again(conductor, work, &session, &stack).await,
+        Some(_) => return Ok(Next::Wait(LONGEST_WAIT)),
+    }
+    forget_stack(conductor, work).await
+}
+
+async fn forget_stack(conductor: &Conductor, work: &Work) -> StepResult {
+    let changes = Changes { stack_id: Some(None), ..Default::default() };
+    store::change(&conductor.db, &work.cluster.uuid, changes).await?;
+    Ok(Next::Done)
+}
+
+async fn again(conductor: &Conductor, work: &Work, session: &crate::openstack::Session, stack: &heat::Stack) -> StepResult {
+    let tries = work.operation.progress.as_ref().and_then(|progress| progress["tries"].as_u64()).unwrap_or(0);
+    if tries >= TRIES {
+        return Err(Failure::Final(super::progress::stack_fault(session, stack).await?));
+    }
+    tracing::warn!(reason = stack.stack_status_reason.as_deref().unwrap_or("none"), "Heat failed to delete the stack; asking again");
+    heat::delete(session, &stack.stack_name, &stack.id).await?;
+    operation::store::set_progress(&conductor.db, &work.operation.uuid, serde_json::json!({"tries": tries + 1})).await?;
+    operation::store::forget_observation(&conductor.db, &work.operation.uuid).await?;
+    Ok(Next::Wait(LONGEST_WAIT))
+}
+
+/// Removes keys that lie outside the records.
+async fn secrets(conductor: &Conductor, work: &Work) -> StepResult {
+    certificate::forget(conductor, &work.cluster.uuid).await?;
+    node::store::delete_tokens(&conductor.db, &work.cluster.uuid, None).await?;
+    Ok(Next::Done)
+}
+
+/// Removes the rows; from now on the cluster is absent.
+async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
+    let transaction = database::begin(&conductor.db).await?;
+    store::remove(&transaction, &work.cluster.uuid).await?;
+    operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await?;
+    transaction.commit().await.map_err(crate::Error::from)?;
+    tracing::info!(name = %work.cluster.name, "cluster deleted");
+    Ok(Next::Done)
+}
+
+/// The operation's steps.
+pub static KIND: Kind = Kind {
+    name: "cluster.delete",
+    steps: &[
+        Step { name: "cluster.delete/quiesce", limit: CALLS, run: |c, w| Box::pin(quiesce(c, w)) },
+        Step { name: "cluster.delete/stack", limit: CALLS, run: |c, w| Box::pin(delete_stack(c, w)) },
+        Step { name: "cluster.delete/await", limit: CALLS, run: |c, w| Box::pin(await_gone(c, w)) },
+        Step { name: "cluster.delete/identity", limit: CALLS, run: |c, w| Box::pin(super::authority::forget(c, w)) },
+        Step { name: "cluster.delete/secrets", limit: CALLS, run: |c, w| Box::pin(secrets(c, w)) },
+        Step { name: "cluster.delete/finish", limit: CALLS, run: |c, w| Box::pin(finish(c, w)) },
+    ],
+    on_failure: Step { name: "cluster.delete/fail", limit: CALLS, run: |c, w| Box::pin(super::finish::failed(c, w)) },
+    failed: Status::DeleteFailed,
+};
+
+/// A step is a handful of calls, each with its own deadline.
+const CALLS: Duration = Duration::from_secs(120);

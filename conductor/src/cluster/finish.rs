@@ -1,0 +1,80 @@
+//! Settling a cluster: complete or failed, in one transaction with its operation.
+
+use drivers::Addresses;
+
+use super::{Changes, Status, store};
+use crate::openstack::heat;
+use crate::operation::store::End;
+use crate::operation::{self, Code, Failure, Fault, Kind, Next, Operation, StepResult, Work};
+use crate::{Conductor, Result, database, nodegroup};
+
+/// Reads the finished stack and records what users need of it.
+pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
+    let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    let name = work.cluster.stack_name.as_deref().unwrap_or_default();
+    let id = work.cluster.stack_id.as_deref().unwrap_or_default();
+    let Some(stack) = heat::get(&session, name, id, true).await? else {
+        let text = "The cluster's stack was deleted outside this service";
+        return Err(Failure::Final(Fault::new(Code::Vanished, text)));
+    };
+    let addresses = conductor.driver(&work.cluster.driver)?.read(&stack.outputs());
+    settle_complete(conductor, work, &addresses).await?;
+    tracing::info!(api_address = addresses.api_address.as_deref().unwrap_or("none"), "cluster complete");
+    Ok(Next::Done)
+}
+
+/// Records why the operation failed; what was made stays, so that it can be looked at, until the cluster is deleted.
+/// A failed deletion begins anew when it is asked for again.
+pub(super) async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
+    settle_failed(conductor, &work.operation).await?;
+    Ok(Next::Done)
+}
+
+async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Addresses) -> Result<()> {
+    let uuid = &work.cluster.uuid;
+    let transaction = database::begin(&conductor.db).await?;
+    if !operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await? {
+        return Ok(());
+    }
+    let changes = Changes {
+        status: Some(Status::CreateComplete),
+        status_reason: Some(Some("Stack CREATE completed successfully".to_owned())),
+        api_address: Some(addresses.api_address.clone()),
+        coe_version: Some(super::progress::coe_version(conductor, work).await?),
+        ..Default::default()
+    };
+    store::change(&transaction, uuid, changes).await?;
+    for group in work.nodegroups.iter().filter(|group| group.is_default) {
+        let nodes = if group.role == "master" { &addresses.master_addresses } else { &addresses.node_addresses };
+        let changes = nodegroup::store::Changes {
+            status: Some(Status::CreateComplete),
+            stack_id: Some(work.cluster.stack_id.clone()),
+            node_addresses: Some(nodes.clone().into()),
+            ..Default::default()
+        };
+        nodegroup::store::change(&transaction, &group.uuid, changes).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Records a failure: of the cluster, its nodegroups and the operation at once.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn settle_failed(conductor: &Conductor, operation: &Operation) -> Result<()> {
+    let status = Kind::find(&operation.kind).map_or(Status::UpdateFailed, |kind| kind.failed);
+    let fault = Fault::of(operation);
+    let json = serde_json::to_value(&fault).map_err(crate::Error::internal)?;
+    let transaction = database::begin(&conductor.db).await?;
+    let end = End::failed(fault.code.as_str(), fault.message.clone(), Some(json));
+    if !operation::store::finish(&transaction, &operation.uuid, end).await? {
+        return Ok(());
+    }
+    let reason = Some(fault.reason());
+    store::set_status(&transaction, &operation.cluster_uuid, status, reason.clone()).await?;
+    let changes = nodegroup::store::Changes { status: Some(status), status_reason: Some(reason), ..Default::default() };
+    nodegroup::store::change_defaults(&transaction, &operation.cluster_uuid, changes).await?;
+    transaction.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! Waiting for a cluster to come up, and saying how far it is.
+//!
+//! A stack is complete when Heat says so; a cluster when also every node it needs has reported ready. Neither is asked
+//! for here: the stack watcher and the nodes' reports put what they see on record, and wake the operation.
+
+use std::time::Duration;
+
+use chrono::Utc;
+
+use super::{store, submit};
+use crate::node::{self, Node, Phase};
+use crate::openstack::{self, Session, heat};
+use crate::operation::{self, Code, Failure, Fault, Next, Resource, StepResult, Work};
+use crate::{Conductor, Result};
+
+/// A lost wake-up costs at most this.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Done when the stack is complete and all nodes are ready; failed as soon as either fails.
+pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepResult {
+    let nodes = Nodes::of(conductor, work).await?;
+    if let Some(failed) = nodes.failed() {
+        return Err(Failure::Final(node_fault(failed)));
+    }
+    match work.operation.observed_status.as_deref() {
+        Some("CREATE_COMPLETE") if nodes.all_ready() => Ok(Next::Done),
+        Some(status) if status != "CREATE_COMPLETE" && !status.ends_with("_IN_PROGRESS") => judge(conductor, work).await,
+        _ => {
+            let progress = nodes.progress();
+            if work.cluster.status_reason.as_deref() != Some(progress.as_str()) {
+                store::set_status(&conductor.db, &work.cluster.uuid, work.cluster.status, Some(progress)).await?;
+            }
+            Ok(Next::Wait(LONGEST_WAIT))
+        }
+    }
+}
+
+/// Looks at a stack that settled otherwise than it should, before anything is concluded from a listing.
+async fn judge(conductor: &Conductor, work: &Work) -> StepResult {
+    let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    let name = work.cluster.stack_name.as_deref().unwrap_or_default();
+    let id = work.cluster.stack_id.as_deref().unwrap_or_default();
+    let stack = heat::get(&session, name, id, false).await?;
+    match stack {
+        Some(stack) if stack.stack_status.ends_with("_FAILED") && !stack.stack_status.starts_with("DELETE") => {
+            Err(Failure::Final(stack_fault(&session, &stack).await?))
+        }
+        Some(stack) if !stack.stack_status.starts_with("DELETE") => {
+            operation::store::forget_observation(&conductor.db, &work.operation.uuid).await?;
+            Ok(Next::Wait(LONGEST_WAIT))
+        }
+        _ => Err(Failure::Final(Fault::new(Code::Vanished, "The cluster's stack was deleted outside this service"))),
+    }
+}
+
+/// What an operation out of time was waiting for; nothing to say before the stack exists.
+pub(crate) async fn unfinished(conductor: &Conductor, work: &Work) -> Result<Option<String>> {
+    if work.cluster.stack_id.is_none() {
+        return Ok(None);
+    }
+    let nodes = Nodes::of(conductor, work).await?;
+    let waiting = nodes.unready();
+    let stack = work.operation.observed_status.as_deref().unwrap_or("not seen yet");
+    Ok(Some(if waiting.is_empty() {
+        format!("the stack is {stack}")
+    } else {
+        format!("the stack is {stack}; not ready: {}", waiting.join(", "))
+    }))
+}
+
+/// The version of the COE that its control plane reports.
+pub(super) async fn coe_version(conductor: &Conductor, work: &Work) -> Result<Option<String>> {
+    let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
+    let version = |node: &Node| node.versions.get("kubernetes").or_else(|| node.versions.get("coe")).cloned();
+    Ok(nodes.iter().filter(|node| node.role == "master").find_map(version))
+}
+
+/// The nodes a cluster needs, and what those that reported have said.
+struct Nodes {
+    expected: Vec<String>,
+    reported: Vec<Node>,
+    counted: bool,
+}
+
+impl Nodes {
+    async fn of(conductor: &Conductor, work: &Work) -> Result<Self> {
+        let stack = work.cluster.stack_name.as_deref().unwrap_or_default();
+        let expected = work
+            .nodegroups
+            .iter()
+            .filter(|group| group.is_default)
+            .flat_map(|group| {
+                let prefix = drivers::node_prefix(stack, &group.name);
+                (0..group.node_count).map(move |index| format!("{prefix}-{index}"))
+            })
+            .collect();
+        let reported = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
+        Ok(Self { expected, reported, counted: submit::nodes_report(conductor, &work.cluster) })
+    }
+
+    fn phase(&self, name: &str) -> Option<&Node> {
+        self.reported.iter().find(|node| node.name == name)
+    }
+
+    fn failed(&self) -> Option<&Node> {
+        self.reported.iter().find(|node| node.phase == Phase::Failed && self.expected.contains(&node.name))
+    }
+
+    fn all_ready(&self) -> bool {
+        !self.counted
+            || self.expected.iter().all(|name| self.phase(name).is_some_and(|node| node.phase == Phase::Ready))
+    }
+
+    /// Those that are not ready, each with what it said last.
+    fn unready(&self) -> Vec<String> {
+        let now = Utc::now();
+        let describe = |name: &String| match self.phase(name) {
+            Some(node) if node.phase == Phase::Ready => None,
+            Some(node) => {
+                let ago = (now - node.updated_at).num_seconds().max(0);
+                Some(format!("{name} (last reported {} {ago} s ago)", node.phase.as_str()))
+            }
+            None => Some(format!("{name} (never reported)")),
+        };
+        if self.counted { self.expected.iter().filter_map(describe).collect() } else { Vec::new() }
+    }
+
+    /// A percentage and what is under way, as `40 %: 3 nodes boot; 1 booted, 1 certificates`.
+    fn progress(&self) -> String {
+        let total = self.expected.len().max(1) as u32;
+        let points: u32 = self.expected.iter().map(|name| self.phase(name).map_or(0, |node| percent(node.phase))).sum();
+        let percent = 20 + points * 75 / (total * 100);
+        let mut counts: Vec<(Phase, usize)> = Vec::new();
+        for node in &self.reported {
+            match counts.iter_mut().find(|(phase, _)| *phase == node.phase) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((node.phase, 1)),
+            }
+        }
+        counts.sort_by_key(|(phase, _)| *phase);
+        let said: Vec<_> = counts.iter().map(|(phase, count)| format!("{count} {}", phase.as_str())).collect();
+        if said.is_empty() {
+            format!("{percent} %: Heat makes the stack; no node has reported yet")
+        } else {
+            format!("{percent} %: of {total} nodes {}", said.join(", "))
+        }
+    }
+}
+
+/// How much of a node's boot is behind it, in percent.
+fn percent(phase: Phase) -> u32 {
+    match phase {
+        Phase::Booted => 10,
+        Phase::Certificates => 25,
+        Phase::Runtime => 40,
+        Phase::Etcd => 55,
+        Phase::ControlPlane => 75,
+        Phase::Kubelet => 90,
+        Phase::Ready => 100,
+        Phase::Failed => 0,
+    }
+}
+
+fn node_fault(node: &Node) -> Fault {
+    let step = node.step.as_deref().unwrap_or("unknown");
+    let message = node.message.as_deref().unwrap_or("no message");
+    let mut text = format!("Node {} failed in step {step}: {message}", node.name);
+    if let Some(last) = node.log.last() {
+        text.push_str(&format!(". Its log ends: {last}"));
+    }
+    Fault::new(Code::NodeFailed, text)
+}
+
+/// The first cause of a failed stack: the deepest failed resource.
+pub(super) async fn stack_fault(session: &Session, stack: &heat::Stack) -> Result<Fault, openstack::Error> {
+    let failures = heat::failures(session, &stack.stack_name, &stack.id).await?;
+    let Some(first) = failures.into_iter().next() else {
+        let reason = stack.stack_status_reason.clone().unwrap_or_else(|| "Heat gives no reason".to_owned());
+        return Ok(Fault::new(Code::StackFailed, reason));
+    };
+    Ok(Fault::new(Code::StackFailed, first.reason).at(Resource {
+        path: first.path,
+        kind: first.resource_type,
+        physical_id: first.physical_id,
+    }))
+}

@@ -1,0 +1,86 @@
+//! From records to what a driver is given.
+
+use drivers::{CaBundle, ClusterSpec, NodegroupSpec, Role, Stack, Tokens};
+use chrono::TimeDelta;
+use secrecy::ExposeSecret as _;
+
+use super::facts::Facts;
+use super::{Cluster, store};
+use crate::column::now;
+use crate::nodegroup::Nodegroup;
+use crate::scope::Scope;
+use crate::{Conductor, Error, Result, node};
+
+/// The generation of a nodegroup's first bootstrap token.
+const FIRST: u32 = 1;
+
+/// How long a bootstrap token opens the node endpoints: the longest a create may take, and a node's later repair.
+const VALID: TimeDelta = TimeDelta::days(1);
+
+/// The specification of a cluster as its records have it, with its nodes' bootstrap tokens.
+pub(super) async fn of(conductor: &Conductor, cluster: &Cluster, nodegroups: &[Nodegroup]) -> Result<ClusterSpec> {
+    let facts = Facts::of(cluster)?;
+    let group = |role: Role| {
+        nodegroups
+            .iter()
+            .find(|group| group.is_default && group.role == role.to_string())
+            .ok_or_else(|| Error::internal(format!("the cluster has no default {role} nodegroup")))
+    };
+    let (masters, workers) = (group(Role::Master)?, group(Role::Worker)?);
+    let token = |group| node::bootstrap_token(conductor, group, FIRST).map(|token| token.expose_secret().to_owned());
+    let tokens = Tokens { master: token(masters)?, worker: token(workers)? };
+    let spec = |group: &Nodegroup, role: Role| NodegroupSpec {
+        uuid: group.uuid.clone(),
+        name: group.name.clone(),
+        role,
+        count: u32::try_from(group.node_count).unwrap_or_default(),
+        flavor: if role == Role::Master { facts.master_flavor.clone() } else { facts.flavor.clone() },
+        image: facts.image.clone(),
+        labels: group.labels.0.clone(),
+        docker_volume_size: group.docker_volume_size.and_then(|size| u32::try_from(size).ok()),
+    };
+    Ok(ClusterSpec {
+        uuid: cluster.uuid.clone(),
+        project_id: cluster.project_id.clone(),
+        stack_name: cluster.stack_name.clone().unwrap_or_default(),
+        masters: spec(masters, Role::Master),
+        workers: spec(workers, Role::Worker),
+        network: facts.network,
+        ssh_public_key: cluster.ssh_public_key.clone(),
+        api_url: format!("{}/v1", conductor.config.public_url()),
+        api_ca: authority(conductor)?,
+        node_reports: super::submit::nodes_report(conductor, cluster),
+        tokens,
+        desired: facts.desired,
+    })
+}
+
+/// Puts the hashes of the nodes' bootstrap tokens on record, so that they open the node endpoints.
+pub(super) async fn admit_nodes(conductor: &Conductor, cluster: &Cluster, nodegroups: &[Nodegroup]) -> Result<()> {
+    // Nodes of a nodegroup may come at any time until a newer generation takes over.
+    let until = now() + VALID;
+    for group in nodegroups {
+        node::admit(conductor, &cluster.uuid, group, FIRST, until).await?;
+    }
+    Ok(())
+}
+
+/// The stack's name and the stack, as it was or would be submitted.
+///
+/// # Errors
+/// Not found; or the records and this version's driver do not fit.
+pub async fn render(conductor: &Conductor, uuid: &str) -> Result<(String, Stack)> {
+    let view = store::view(&conductor.db, &Scope::All, uuid).await?;
+    let spec = of(conductor, &view.cluster, &view.nodegroups).await?;
+    let stack = conductor.driver(&view.cluster.driver)?.stack(&spec).map_err(Error::internal)?;
+    Ok((spec.stack_name, stack))
+}
+
+/// The authority that nodes need to verify our endpoint; the image's own trust store where none is set.
+fn authority(conductor: &Conductor) -> Result<Option<CaBundle>> {
+    let Some(path) = &conductor.config.api.public_cafile else { return Ok(None) };
+    let pem = std::fs::read_to_string(path).map_err(|cause| {
+        Error::internal(format!("[api] public_cafile {} cannot be read: {cause}", path.display()))
+    })?;
+    Ok(Some(CaBundle { pem }))
+}

@@ -1,0 +1,116 @@
+//! Everything an operation needs, opened once.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use drivers::Driver;
+use moka::future::Cache;
+use sea_orm::DatabaseConnection;
+use secrecy::SecretString;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::openstack::{Cloud, Session, Validator};
+use crate::{Error, Result, database, secret};
+
+/// The service's hands: records, cloud, keys and drivers.
+pub struct Conductor {
+    /// What the operator set.
+    pub config: Config,
+    /// The records.
+    pub db: DatabaseConnection,
+    /// The cloud.
+    pub cloud: Cloud,
+    /// Judges tokens.
+    pub tokens: Validator,
+    /// Seals what must not lie in clear.
+    pub sealer: secret::Sealer,
+    /// Wakes the loops of this process when there is news; a conductor elsewhere finds out by itself within a second.
+    pub wake: Notify,
+    /// Sessions of trustees, by trust.
+    pub(crate) trustees: Cache<String, Session>,
+    /// The enabled drivers.
+    drivers: Vec<&'static dyn Driver>,
+    /// The workflow engine, in processes that conduct.
+    pub(crate) engine: OnceLock<Arc<Engine>>,
+}
+
+impl Conductor {
+    /// Opens records (bringing a SQLite file to this version's schema) and keys; calls nothing in the cloud.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, the files or the database.
+    pub async fn open(config: Config) -> Result<Self> {
+        if config.keystone.auth_url.is_empty() {
+            return Err(Error::invalid("[keystone] auth_url is empty; it must be Keystone's URL, ending in /v3"));
+        }
+        let drivers = enabled(&config.drivers.enabled)?;
+        let db = database::open(&config).await?;
+        let sealer = secret::Sealer::load(&config.key_file()).map_err(|error| Error::invalid(error.to_string()))?;
+        let cloud = Cloud::new(&config)?;
+        let tokens = Validator::new(&cloud);
+        let trustees = Cache::builder().max_capacity(1000).time_to_idle(Duration::from_secs(3600)).build();
+        let (wake, engine) = (Notify::new(), OnceLock::new());
+        Ok(Self { config, db, cloud, tokens, sealer, wake, trustees, drivers, engine })
+    }
+
+    /// The enabled drivers.
+    #[must_use]
+    pub fn drivers(&self) -> &[&'static dyn Driver] {
+        &self.drivers
+    }
+
+    /// The enabled driver of that name.
+    ///
+    /// # Errors
+    /// Invalid, in the contract's words.
+    pub fn driver(&self, name: &str) -> Result<&'static dyn Driver> {
+        self.drivers.iter().copied().find(|driver| driver.name() == name).ok_or_else(|| {
+            let names: Vec<_> = self.drivers.iter().map(|driver| driver.name()).collect();
+            Error::invalid(format!("Cluster driver ({name}) not supported. Supported: {}.", names.join(", ")))
+        })
+    }
+
+    /// Seals a text so that it opens only with the same context, as `cluster/<uuid>/credential`.
+    ///
+    /// # Errors
+    /// Cryptography failed.
+    pub(crate) fn seal(&self, context: &str, text: &str) -> Result<Vec<u8>> {
+        self.sealer.seal(context, text.as_bytes()).map_err(Error::internal)
+    }
+
+    /// Opens what [`Self::seal`] sealed.
+    ///
+    /// # Errors
+    /// Sealed with another key or for another context.
+    pub(crate) fn unseal(&self, context: &str, sealed: &[u8]) -> Result<SecretString> {
+        let text = self.sealer.open(context, sealed).map_err(Error::internal)?;
+        let text = std::str::from_utf8(&text).map_err(|_| Error::internal("what was sealed is not text"))?;
+        Ok(SecretString::from(text))
+    }
+
+    /// Whether the workflow engine answers; true in processes that run none.
+    pub async fn engine_ready(&self) -> bool {
+        match self.engine.get() {
+            Some(engine) => engine.ready().await.is_ok(),
+            None => true,
+        }
+    }
+}
+
+fn enabled(names: &[String]) -> Result<Vec<&'static dyn Driver>> {
+    let installed = drivers::installed();
+    if names.is_empty() {
+        return Ok(installed);
+    }
+    let known: Vec<_> = installed.iter().map(|driver| driver.name()).collect();
+    names
+        .iter()
+        .map(|name| {
+            installed.iter().copied().find(|driver| driver.name() == name).ok_or_else(|| {
+                Error::invalid(format!("[drivers] enabled names {name:?}; installed: {}", known.join(", ")))
+            })
+        })
+        .collect()
+}

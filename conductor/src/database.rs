@@ -1,0 +1,350 @@
+//! The records' database: SQLite, PostgreSQL or MariaDB.
+
+use std::future::Future;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use migrations::Migrator;
+use migrations::sea_orm_migration::{IntoSchemaManagerConnection, MigratorTrait, SchemaManager, seaql_migrations};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, sqlx,
+};
+use secrecy::ExposeSecret;
+
+use crate::{Config, Error, Kind, Result};
+
+/// How long a writer waits for another one, and a request for a free connection.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often a transaction is tried when others stand in its way.
+const ATTEMPTS: u32 = 8;
+/// The name of the lock that lets one process at a time change the schema.
+const LOCK: &str = "jeroboam-schema";
+
+/// Opens the database that the configuration names; makes the state directory and the SQLite file when absent.
+///
+/// # Errors
+/// The URL is of an unknown kind, a file cannot be made, or the server does not answer.
+pub async fn connect(config: &Config) -> Result<DatabaseConnection> {
+    let url = config.database.url.as_ref().map(|url| url.expose_secret().to_owned());
+    let options = match url {
+        None => {
+            private_directory(&config.state_dir)?;
+            sqlite("sqlite://jeroboam.db", Some(config.state_dir.join("jeroboam.db")))?
+        }
+        Some(url) => match url.split_once(':').map(|(scheme, rest)| (scheme, rest.to_owned())) {
+            Some(("sqlite", _)) => sqlite(&url, None)?,
+            Some(("postgres" | "postgresql", _)) => server(url),
+            Some(("mysql" | "mariadb", rest)) => server(format!("mysql:{rest}")),
+            other => {
+                let given = other.map_or("nothing", |(scheme, _)| scheme);
+                return Err(Error::invalid(format!(
+                    "database.url starts with {given:?}; allowed: sqlite://, postgres:// or mysql://"
+                )));
+            }
+        },
+    };
+    Ok(Database::connect(options).await?)
+}
+
+/// Opens the records for a process that uses them: a SQLite file is brought to this version's schema, a server's schema
+/// must have it already.
+///
+/// # Errors
+/// As [`connect`]; an old schema on a server, with the command that upgrades it.
+pub async fn open(config: &Config) -> Result<DatabaseConnection> {
+    let db = connect(config).await?;
+    if db.get_database_backend() == DbBackend::Sqlite {
+        for step in migrate(&db).await? {
+            tracing::info!(step, "the schema has changed");
+        }
+    } else {
+        check_schema(&db).await?;
+    }
+    Ok(db)
+}
+
+/// Brings the schema up to date and names the steps that were taken; safe to run in several processes at once.
+///
+/// # Errors
+/// The schema is newer than this program, or the database refuses.
+pub async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>> {
+    // The transaction holds one connection, which holds the lock. On SQLite and PostgreSQL it also makes all steps
+    // one; MariaDB commits at every step, and the steps can be repeated.
+    let transaction = begin(db).await?;
+    lock(&transaction).await?;
+    let outcome = take_steps(&transaction).await;
+    if db.get_database_backend() == DbBackend::MySql {
+        transaction.execute_unprepared(&format!("SELECT RELEASE_LOCK('{LOCK}')")).await?;
+    }
+    let taken = outcome?;
+    transaction.commit().await?;
+    Ok(taken)
+}
+
+/// One step of the schema's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// Whether the database has it.
+    pub applied: bool,
+}
+
+/// Every step this program knows, in order, and whether the database has it; changes nothing.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>> {
+    let applied = applied(db).await?;
+    let step = |name: String| Step { applied: applied.contains(&name), name };
+    Ok(Migrator::migrations().iter().map(|migration| step(migration.name().to_owned())).collect())
+}
+
+/// Refuses a schema that lacks a step. A newer one is fine: steps expand before they contract.
+///
+/// # Errors
+/// Steps are missing, with the command that takes them; or the database does not answer.
+pub async fn check_schema(db: &DatabaseConnection) -> Result<()> {
+    let missing: Vec<Step> = status(db).await?.into_iter().filter(|step| !step.applied).collect();
+    match missing.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::new(
+            Kind::Unavailable,
+            format!(
+                "The database's schema is too old: {} steps are missing, the first is {}. Run `jeroboam db upgrade`, \
+                 then start again.",
+                missing.len(),
+                first.name
+            ),
+        )),
+    }
+}
+
+/// Asks the database for a sign of life.
+///
+/// # Errors
+/// It gives none.
+pub async fn ping(db: &DatabaseConnection) -> Result<()> {
+    db.query_one_raw(Statement::from_string(db.get_database_backend(), "SELECT 1")).await?;
+    Ok(())
+}
+
+/// Begins a transaction that sees what others have committed and, on SQLite, is the only writer from its start.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let options = match db.get_database_backend() {
+        // The default would fix what is seen at the first read and then refuse to change what others changed since.
+        DbBackend::MySql => {
+            TransactionOptions { isolation_level: Some(IsolationLevel::ReadCommitted), ..Default::default() }
+        }
+        // A reader that turns into a writer fails at once when another one was faster; a writer from the start waits.
+        DbBackend::Sqlite => {
+            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() }
+        }
+        _ => TransactionOptions::default(),
+    };
+    Ok(db.begin_with_options(options).await?)
+}
+
+/// Tries a whole transaction again when it failed only because others were at the same rows.
+///
+/// # Errors
+/// The last attempt's error.
+pub async fn retry<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut() -> F) -> Result<T> {
+    let mut tried = 1;
+    loop {
+        match attempt().await {
+            Err(error) if tried < ATTEMPTS && is_contention(&error) => {
+                tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+                tried += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether the error says only that others were at the same rows, so that trying again may work.
+#[must_use]
+pub fn is_contention(error: &Error) -> bool {
+    let cause = error.cause.as_deref().and_then(|cause| cause.downcast_ref::<DbErr>());
+    cause.is_some_and(|cause| trouble(cause) == Trouble::Contended)
+}
+
+impl From<DbErr> for Error {
+    fn from(cause: DbErr) -> Self {
+        match trouble(&cause) {
+            Trouble::Contended | Trouble::Away => Self::unavailable("The database").because(cause),
+            Trouble::Nul => Self::invalid("A text holds the character U+0000, which cannot be stored.").because(cause),
+            Trouble::Long => Self::invalid("A text is longer than what can be stored.").because(cause),
+            Trouble::Other => Self::internal(cause),
+        }
+    }
+}
+
+/// What an error of the database means to the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// Others were at the same rows.
+    Contended,
+    /// It does not answer, or cannot write for now: shutting down, out of room, read-only, too many connections.
+    Away,
+    /// A text holds U+0000.
+    Nul,
+    /// A text is too long.
+    Long,
+    /// Anything else, mostly defects of ours.
+    Other,
+}
+
+fn trouble(error: &DbErr) -> Trouble {
+    let error = match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Trouble::Away,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => error,
+        _ => return Trouble::Other,
+    };
+    let error = match &**error {
+        sqlx::Error::Database(error) => error,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => return Trouble::Away,
+        _ => return Trouble::Other,
+    };
+    // Two operations of one cluster drew the same number: the second draws again.
+    if error.is_unique_violation()
+        && ["uq_operation_number", "operation.number"].iter().any(|key| error.message().contains(key))
+    {
+        return Trouble::Contended;
+    }
+    if let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        return match error.number() {
+            1020 | 1205 | 1213 => Trouble::Contended,
+            1021 | 1040 | 1053 | 1114 | 1290 | 1836 => Trouble::Away,
+            1406 => Trouble::Long,
+            _ => Trouble::Other,
+        };
+    }
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        return match &*code {
+            "40001" | "40P01" => Trouble::Contended,
+            "53100" | "53200" | "53300" | "57P01" | "57P02" | "57P03" | "25006" => Trouble::Away,
+            "22021" | "22P05" => Trouble::Nul,
+            "22001" => Trouble::Long,
+            _ => Trouble::Other,
+        };
+    }
+    // SQLite's extended codes carry the plain one in their lowest byte.
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        Ok(5 | 6) => Trouble::Contended,
+        Ok(8 | 10 | 13 | 14) => Trouble::Away,
+        Ok(18) => Trouble::Long,
+        _ => Trouble::Other,
+    }
+}
+
+/// The names of the steps that the database has.
+async fn applied<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Vec<String>> {
+    let manager = SchemaManager::new(db);
+    if !manager.has_table("seaql_migrations").await? {
+        return Ok(Vec::new());
+    }
+    let rows = seaql_migrations::Entity::find().all(manager.get_connection()).await?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+async fn take_steps(transaction: &DatabaseTransaction) -> Result<Vec<String>> {
+    let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+    let applied = applied(transaction).await?;
+    if let Some(unknown) = applied.iter().find(|name| !known.contains(name)) {
+        return Err(Error::new(
+            Kind::Unavailable,
+            format!("The database's schema is newer than this program: it has step {unknown}. Use a newer program."),
+        ));
+    }
+    Migrator::up(transaction, None).await?;
+    Ok(known.into_iter().filter(|name| !applied.contains(name)).collect())
+}
+
+/// Waits until no other process changes the schema. On SQLite the transaction is that lock.
+async fn lock(transaction: &DatabaseTransaction) -> Result<()> {
+    match transaction.get_database_backend() {
+        DbBackend::Postgres => {
+            transaction.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('jeroboam-schema'))").await?;
+        }
+        DbBackend::MySql => {
+            let ask = Statement::from_string(DbBackend::MySql, format!("SELECT GET_LOCK('{LOCK}', 300) AS held"));
+            let held = match transaction.query_one_raw(ask).await? {
+                Some(row) => row.try_get::<Option<i64>>("", "held")?,
+                None => None,
+            };
+            if held != Some(1) {
+                return Err(Error::new(
+                    Kind::Unavailable,
+                    "Another process has been changing the database's schema for five minutes. Look at that one first.",
+                ));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn quiet(mut options: ConnectOptions) -> ConnectOptions {
+    options.sqlx_logging(false).record_stmt_in_spans(false).acquire_timeout(PATIENCE).connect_timeout(PATIENCE);
+    options
+}
+
+/// Options for a server; connections beyond the first are closed after some idle minutes.
+fn server(url: String) -> ConnectOptions {
+    let mut options = quiet(ConnectOptions::new(url));
+    options.max_connections(16).min_connections(1).idle_timeout(Duration::from_secs(300));
+    options
+}
+
+/// Options for a file: readers beside one writer, and nothing that was committed is lost when the power goes.
+fn sqlite(url: &str, file: Option<PathBuf>) -> Result<ConnectOptions> {
+    let parsed: SqliteConnectOptions = url.parse().map_err(|cause| {
+        Error::invalid("database.url is not a SQLite URL; allowed: sqlite://<path>").because(cause_of(cause))
+    })?;
+    let file = file.unwrap_or_else(|| parsed.get_filename().to_owned());
+    private_file(&file)?;
+    let mut options = quiet(ConnectOptions::new(url));
+    options.max_connections(5).min_connections(1).idle_timeout(Duration::from_secs(300));
+    options.map_sqlx_sqlite_opts(move |options| {
+        options
+            .filename(&file)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE)
+    });
+    Ok(options)
+}
+
+fn cause_of(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    Box::new(error)
+}
+
+/// Makes the directory for its owner alone, unless it exists.
+fn private_directory(path: &Path) -> Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|cause| {
+        Error::new(Kind::Unavailable, format!("The directory {} cannot be made: {cause}", path.display()))
+            .because(cause)
+    })
+}
+
+/// Makes the file for its owner alone, unless it exists.
+fn private_file(path: &Path) -> Result<()> {
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(|_| ()).map_err(|cause| {
+        Error::new(Kind::Unavailable, format!("The database file {} cannot be opened: {cause}", path.display()))
+            .because(cause)
+    })
+}

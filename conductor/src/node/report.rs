@@ -1,0 +1,183 @@
+//! What nodes say of themselves, and what they may fetch, with their bootstrap token (architecture, section 5b).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{BootstrapToken, Phase, store};
+use crate::column::now;
+use crate::scope::Scope;
+use crate::{Conductor, Error, Result, certificate, cluster, secret};
+
+/// Lines of a log that are kept.
+const LOG_LINES: usize = 20;
+
+/// Bytes of any text that are kept.
+const TEXT_BYTES: usize = 4096;
+
+/// Entries of a map or list that are kept.
+const ENTRIES: usize = 32;
+
+/// A node's report.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// How far it has come.
+    pub phase: Phase,
+    /// The step it works on, or failed in.
+    #[serde(default)]
+    pub step: Option<String>,
+    /// What it says about that.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// The last lines of that step's log.
+    #[serde(default)]
+    pub log: Vec<String>,
+    /// Names of its software to their versions.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
+    /// Its addresses.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+}
+
+/// Who a bootstrap token belongs to; nothing when it is unknown or has expired.
+///
+/// # Errors
+/// The database is away.
+pub async fn authenticate(conductor: &Conductor, token: &str) -> Result<Option<BootstrapToken>> {
+    store::token(&conductor.db, &secret::token_hash(token), now()).await
+}
+
+/// Puts a report on record and wakes whoever waits for it.
+///
+/// # Errors
+/// Not found when the token is another cluster's or the name no node's of its nodegroup.
+pub async fn report(conductor: &Conductor, holder: &BootstrapToken, cluster: &str, node: &str, report: Report) -> Result<()> {
+    known(conductor, holder, cluster, node).await?;
+    let report = bounded(report);
+    match report.phase {
+        Phase::Failed => tracing::warn!(cluster, node, step = report.step.as_deref().unwrap_or(""), message = report.message.as_deref().unwrap_or(""), "a node has failed"),
+        phase => tracing::info!(cluster, node, phase = phase.as_str(), "a node reports"),
+    }
+    let kept = store::Report {
+        cluster_uuid: holder.cluster_uuid.clone(),
+        nodegroup_uuid: holder.nodegroup_uuid.clone(),
+        name: node.to_owned(),
+        role: holder.role.clone(),
+        phase: report.phase,
+        step: report.step,
+        message: report.message,
+        log: report.log,
+        versions: (!report.versions.is_empty()).then(|| report.versions.into()),
+        addresses: (!report.addresses.is_empty()).then(|| report.addresses.into()),
+    };
+    store::report(&conductor.db, kept, now()).await?;
+    conductor.wake.notify_one();
+    Ok(())
+}
+
+/// The key pair that signs service-account tokens, for a control plane node.
+///
+/// # Errors
+/// Forbidden for workers; not found for another cluster's node.
+pub async fn service_account(
+    conductor: &Conductor,
+    holder: &BootstrapToken,
+    cluster: &str,
+    node: &str,
+) -> Result<certificate::KeyPair> {
+    known(conductor, holder, cluster, node).await?;
+    masters_only(holder)?;
+    certificate::service_account(conductor, cluster).await
+}
+
+/// The in-cluster credential as a cloud.conf, for a control plane node.
+///
+/// # Errors
+/// Forbidden for workers; not found for another cluster's node or where the cluster has no such credential.
+pub async fn cloud_config(conductor: &Conductor, holder: &BootstrapToken, cluster: &str, node: &str) -> Result<String> {
+    known(conductor, holder, cluster, node).await?;
+    masters_only(holder)?;
+    cluster::credential::cloud_config(conductor, cluster).await
+}
+
+fn masters_only(holder: &BootstrapToken) -> Result<()> {
+    if holder.role == "master" { Ok(()) } else { Err(Error::forbidden("Only control plane nodes may read this.")) }
+}
+
+/// The token opens one cluster, and there only the names of its own nodegroup.
+pub(crate) async fn known(conductor: &Conductor, holder: &BootstrapToken, cluster: &str, node: &str) -> Result<()> {
+    let absent = || Error::not_found(format!("Node {node} could not be found."));
+    if holder.cluster_uuid != cluster {
+        return Err(absent());
+    }
+    let prefix = prefix_of(conductor, holder).await?.ok_or_else(absent)?;
+    if is_node_of(&prefix, node) { Ok(()) } else { Err(absent()) }
+}
+
+/// What the names of the token's nodes start with.
+pub(crate) async fn prefix_of(conductor: &Conductor, holder: &BootstrapToken) -> Result<Option<String>> {
+    let view = cluster::store::view(&conductor.db, &Scope::All, &holder.cluster_uuid).await?;
+    let group = view.nodegroups.iter().find(|group| group.uuid == holder.nodegroup_uuid);
+    Ok(group.and_then(|group| Some(drivers::node_prefix(view.cluster.stack_name.as_deref()?, &group.name))))
+}
+
+/// Whether `node` is `<prefix>-<index>`.
+fn is_node_of(prefix: &str, node: &str) -> bool {
+    node.strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|index| (1..=5).contains(&index.len()) && index.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Nodes run in the tenant's hands: whatever they send is cut to size and to printable text.
+fn bounded(report: Report) -> Report {
+    let first = report.log.len().saturating_sub(LOG_LINES);
+    Report {
+        phase: report.phase,
+        step: report.step.as_deref().map(|text| printable(text, 255)),
+        message: report.message.as_deref().map(|text| printable(text, 1024)),
+        log: report.log[first..].iter().map(|line| printable(line, TEXT_BYTES / LOG_LINES)).collect(),
+        versions: report.versions.iter().take(ENTRIES).map(|(k, v)| (printable(k, 64), printable(v, 64))).collect(),
+        addresses: report.addresses.iter().take(ENTRIES).map(|address| printable(address, 64)).collect(),
+    }
+}
+
+fn printable(text: &str, bytes: usize) -> String {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_its_prefix_and_an_index() {
+        assert!(is_node_of("ci-0123-master", "ci-0123-master-0"));
+        assert!(is_node_of("ci-0123-worker", "ci-0123-worker-12345"));
+        for other in ["ci-0123-master", "ci-0123-master-", "ci-0123-master-x", "ci-0123-master-123456", "other-0"] {
+            assert!(!is_node_of("ci-0123-master", other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_a_node_sends_is_bounded_and_printable() {
+        let report = bounded(Report {
+            phase: Phase::Failed,
+            step: Some("etcd\n\u{1b}[31m".into()),
+            message: Some("é".repeat(10_000)),
+            log: (0..100).map(|line| format!("{line} {}", "x".repeat(1000))).collect(),
+            versions: (0..100).map(|n| (n.to_string(), "1".to_owned())).collect(),
+            addresses: vec!["10.0.0.1".into(); 100],
+        });
+        assert_eq!(report.step.as_deref(), Some("etcd  [31m"));
+        assert!(report.message.is_some_and(|message| message.len() <= 1024));
+        assert_eq!(report.log.len(), LOG_LINES);
+        assert!(report.log[LOG_LINES - 1].starts_with("99 ") && report.log.iter().map(String::len).sum::<usize>() <= TEXT_BYTES);
+        assert_eq!((report.versions.len(), report.addresses.len()), (ENTRIES, ENTRIES));
+    }
+}

@@ -1,0 +1,353 @@
+//! Queries on operations.
+
+use sea_orm::prelude::Json;
+use sea_orm::sea_query::{CaseStatement, Expr, Func};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter,
+    QueryOrder, QuerySelect, RelationDef, SqlErr,
+};
+use uuid::Uuid;
+
+use super::row::{ActiveModel, Column, Entity};
+use super::{Fault, Operation, State};
+use crate::cluster::row as cluster;
+use crate::column::{Moment, now};
+use crate::{Error, Result};
+
+/// Observations written by one statement.
+const TOGETHER: usize = 200;
+
+/// An operation to begin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewOperation {
+    /// The cluster it changes.
+    pub cluster_uuid: String,
+    /// That cluster's project.
+    pub project_id: String,
+    /// Who asked for it.
+    pub user_id: String,
+    /// What it does, as `cluster.create`.
+    pub kind: String,
+    /// What it was asked to do; no secrets.
+    pub input: Json,
+    /// When it fails unless it has ended; nothing means never.
+    pub deadline: Option<Moment>,
+    /// The request that asked for it.
+    pub request_id: Option<String>,
+    /// The requester's token, sealed.
+    pub token: Option<Vec<u8>>,
+}
+
+/// What the watcher saw of an operation's stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// The operation's UUID.
+    pub operation: String,
+    /// Heat's status of the stack.
+    pub status: String,
+    /// Heat's reason.
+    pub reason: Option<String>,
+}
+
+/// How an operation ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    /// `Succeeded`, `Failed` or `Superseded`.
+    pub state: State,
+    /// Why it failed, as a word out of the table of codes.
+    pub code: Option<String>,
+    /// Why it failed, for people.
+    pub message: Option<String>,
+    /// Why it failed, in full.
+    pub fault: Option<Json>,
+}
+
+impl End {
+    /// It did what was asked.
+    #[must_use]
+    pub fn succeeded() -> Self {
+        Self { state: State::Succeeded, code: None, message: None, fault: None }
+    }
+
+    /// It did not.
+    pub fn failed(code: impl Into<String>, message: impl Into<String>, fault: Option<Json>) -> Self {
+        Self { state: State::Failed, code: Some(code.into()), message: Some(message.into()), fault }
+    }
+}
+
+/// Begins an operation as the only one that may change its cluster. Run it in the transaction of the change that it
+/// follows from, inside [`crate::database::retry`].
+///
+/// # Errors
+/// `Conflict` when another operation is active.
+pub async fn insert(c: &impl ConnectionTrait, new: NewOperation) -> Result<Operation> {
+    let last: Option<Option<i32>> = Entity::find()
+        .select_only()
+        .column_as(Column::Number.max(), "number")
+        .filter(Column::ClusterUuid.eq(&new.cluster_uuid))
+        .into_tuple()
+        .one(c)
+        .await?;
+    let number = last.flatten().unwrap_or(0) + 1;
+    let mut operation = Operation {
+        id: 0,
+        uuid: Uuid::new_v4().to_string(),
+        instance: format!("{}/{}/{number}", new.cluster_uuid, new.kind),
+        active: Some(new.cluster_uuid.clone()),
+        cluster_uuid: new.cluster_uuid,
+        project_id: new.project_id,
+        user_id: new.user_id,
+        kind: new.kind,
+        number,
+        input: new.input,
+        state: State::Pending,
+        step: None,
+        attempt: 0,
+        progress: None,
+        deadline: new.deadline,
+        created_at: now(),
+        started_at: None,
+        finished_at: None,
+        code: None,
+        message: None,
+        fault: None,
+        request_id: new.request_id,
+        token: new.token,
+        observed_status: None,
+        observed_reason: None,
+        observed_at: None,
+    };
+    let mut row = ActiveModel::from(operation.clone()).reset_all();
+    row.id = ActiveValue::NotSet;
+    let inserted = Entity::insert(row).exec(c).await.map_err(|error| taken(error, &operation.cluster_uuid))?;
+    operation.id = inserted.last_insert_id;
+    Ok(operation)
+}
+
+/// The operation with that UUID.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn find(c: &impl ConnectionTrait, uuid: &str) -> Result<Option<Operation>> {
+    Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(c).await?)
+}
+
+/// The operation that may change the cluster now.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn active(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Option<Operation>> {
+    Ok(Entity::find().filter(Column::Active.eq(cluster_uuid)).one(c).await?)
+}
+
+/// The cluster's operations, newest first, at most `limit`.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn of_cluster(c: &impl ConnectionTrait, cluster_uuid: &str, limit: u64) -> Result<Vec<Operation>> {
+    let of = Entity::find().filter(Column::ClusterUuid.eq(cluster_uuid));
+    Ok(of.order_by_desc(Column::Number).limit(limit).all(c).await?)
+}
+
+/// Operations that have not ended, in the order of their `id`, at most `limit`, beginning after the `id` given.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn unfinished(c: &impl ConnectionTrait, after: i64, limit: u64) -> Result<Vec<Operation>> {
+    let open = Entity::find().filter(unended()).filter(Column::Id.gt(after));
+    Ok(open.order_by_asc(Column::Id).limit(limit).all(c).await?)
+}
+
+/// Operations that have not ended though their deadline has passed at `at`, longest overdue first, at most `limit`.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn overdue(c: &impl ConnectionTrait, at: Moment, limit: u64) -> Result<Vec<Operation>> {
+    let late = Entity::find().filter(unended()).filter(Column::Deadline.lte(at));
+    Ok(late.order_by_asc(Column::Deadline).order_by_asc(Column::Id).limit(limit).all(c).await?)
+}
+
+/// Notes that a step begins, for the `attempt`-th time; false when the operation has ended, so that the step must not.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn begin_step(c: &impl ConnectionTrait, uuid: &str, step: &str, attempt: i32) -> Result<bool> {
+    let started = Func::coalesce([Expr::col(Column::StartedAt), Expr::value(now())]);
+    let begun = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Running.as_str()))
+        .col_expr(Column::Step, Expr::value(step))
+        .col_expr(Column::Attempt, Expr::value(attempt))
+        .col_expr(Column::StartedAt, started.into())
+        .filter(Column::Uuid.eq(uuid))
+        .filter(unended())
+        .exec(c)
+        .await?;
+    Ok(begun.rows_affected > 0)
+}
+
+/// Notes how far the operation has come; false when it has ended.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn set_progress(c: &impl ConnectionTrait, uuid: &str, progress: Json) -> Result<bool> {
+    let row = ActiveModel { progress: ActiveValue::Set(Some(progress)), ..Default::default() };
+    set(c, uuid, row).await
+}
+
+/// Notes that the present step has failed for now, for the `failures`-th time, and with what words.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn note_failure(c: &impl ConnectionTrait, uuid: &str, failures: i32, message: &str) -> Result<()> {
+    let row = ActiveModel {
+        attempt: ActiveValue::Set(failures),
+        message: ActiveValue::Set(Some(message.to_owned())),
+        ..Default::default()
+    };
+    set(c, uuid, row).await.map(drop)
+}
+
+/// Notes why the operation is about to fail, for the step that settles it.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn note_fault(c: &impl ConnectionTrait, uuid: &str, fault: &Fault) -> Result<()> {
+    let fault = serde_json::to_value(fault).map_err(Error::internal)?;
+    let row = ActiveModel { fault: ActiveValue::Set(Some(fault)), ..Default::default() };
+    set(c, uuid, row).await.map(drop)
+}
+
+/// Forgets what the watcher saw, so that the next listing counts as news.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn forget_observation(c: &impl ConnectionTrait, uuid: &str) -> Result<()> {
+    let row = ActiveModel { observed_status: ActiveValue::Set(None), ..Default::default() };
+    set(c, uuid, row).await.map(drop)
+}
+
+/// An operation that waits for its stack.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Awaiting {
+    /// The operation's UUID.
+    pub uuid: String,
+    /// Its cluster's UUID.
+    pub cluster_uuid: String,
+    /// That cluster's project.
+    pub project_id: String,
+    /// Heat's identifier of the stack.
+    pub stack_id: String,
+    /// The engine's identifier of its workflow.
+    pub instance: String,
+    /// What the watcher saw last.
+    pub observed_status: Option<String>,
+}
+
+/// The operations whose stack is under way in Heat, in one query.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn awaiting_stacks(c: &impl ConnectionTrait) -> Result<Vec<Awaiting>> {
+    let cluster: RelationDef =
+        Entity::belongs_to(cluster::Entity).from(Column::ClusterUuid).to(cluster::Column::Uuid).into();
+    let waiting = Entity::find()
+        .select_only()
+        .columns([Column::Uuid, Column::ClusterUuid, Column::ProjectId, Column::Instance, Column::ObservedStatus])
+        .column_as(cluster::Column::StackId, "stack_id")
+        .join(JoinType::InnerJoin, cluster)
+        .filter(unended())
+        .filter(Column::Step.ends_with("/await"))
+        .filter(cluster::Column::StackId.is_not_null());
+    Ok(waiting.order_by_asc(Column::Id).into_model::<Awaiting>().all(c).await?)
+}
+
+/// Forgets the requester's token, as soon as Heat has accepted what needed it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn erase_token(c: &impl ConnectionTrait, uuid: &str) -> Result<()> {
+    let row = ActiveModel { token: ActiveValue::Set(None), ..Default::default() };
+    Entity::update_many().set(row).filter(Column::Uuid.eq(uuid)).exec(c).await?;
+    Ok(())
+}
+
+/// Notes what the watcher saw, for many operations in few statements; ended ones are left as they are.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn observe(c: &impl ConnectionTrait, observations: &[Observation], at: Moment) -> Result<()> {
+    for together in observations.chunks(TOGETHER) {
+        let mut status = CaseStatement::new();
+        let mut reason = CaseStatement::new();
+        for seen in together {
+            status = status.case(Column::Uuid.eq(&seen.operation), Expr::value(seen.status.clone()));
+            reason = reason.case(Column::Uuid.eq(&seen.operation), Expr::value(seen.reason.clone()));
+        }
+        Entity::update_many()
+            .col_expr(Column::ObservedStatus, status.into())
+            .col_expr(Column::ObservedReason, reason.into())
+            .col_expr(Column::ObservedAt, Expr::value(at))
+            .filter(Column::Uuid.is_in(together.iter().map(|seen| &seen.operation)))
+            .filter(unended())
+            .exec(c)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Ends the operation, lets the next one in and forgets the requester's token; false when it had ended before. Run it
+/// in one transaction with the change of the cluster's status that goes with it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn finish(c: &impl ConnectionTrait, uuid: &str, end: End) -> Result<bool> {
+    let row = ActiveModel {
+        state: ActiveValue::Set(end.state),
+        code: ActiveValue::Set(end.code),
+        message: ActiveValue::Set(end.message),
+        fault: ActiveValue::Set(end.fault),
+        finished_at: ActiveValue::Set(Some(now())),
+        active: ActiveValue::Set(None),
+        token: ActiveValue::Set(None),
+        ..Default::default()
+    };
+    set(c, uuid, row).await
+}
+
+/// Ends the cluster's active operation because another one takes its place, and returns it as it was. Run it in one
+/// transaction with the [`insert`] of the other one.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn supersede(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Option<Operation>> {
+    let Some(operation) = active(c, cluster_uuid).await? else { return Ok(None) };
+    let end = End { state: State::Superseded, code: None, message: None, fault: None };
+    Ok(finish(c, &operation.uuid, end).await?.then_some(operation))
+}
+
+/// Forgets operations that ended before `before` and returns how many; their clusters may live on.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn prune(c: &impl ConnectionTrait, before: Moment) -> Result<u64> {
+    Ok(Entity::delete_many().filter(Column::FinishedAt.lt(before)).exec(c).await?.rows_affected)
+}
+
+async fn set(c: &impl ConnectionTrait, uuid: &str, row: ActiveModel) -> Result<bool> {
+    let changed = Entity::update_many().set(row).filter(Column::Uuid.eq(uuid)).filter(unended()).exec(c).await?;
+    Ok(changed.rows_affected > 0)
+}
+
+fn unended() -> Condition {
+    Condition::all().add(Column::State.is_in([State::Pending, State::Running]))
+}
+
+fn taken(error: DbErr, cluster_uuid: &str) -> Error {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(text)) if text.contains("active") => Error::conflict(format!(
+            "Cluster {cluster_uuid} is being changed by another operation. Wait until that one has ended."
+        ))
+        .because(error),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,218 @@
+//! Follows stacks: a constant number of listings per tick, whatever the number of clusters in flight.
+//!
+//! One conductor among all holds the lease and lists: once for the whole cloud where Heat grants its global index, else
+//! once per project with work in flight. What it sees goes on record, and operations whose stack has settled are woken.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::{self, name};
+use crate::column::now;
+use crate::config::GlobalIndex;
+use crate::openstack::heat::{self, Listed};
+use crate::openstack;
+use crate::operation::store::{self, Awaiting, Observation};
+use crate::scope::Scope;
+use crate::{Conductor, Error, Result, lease};
+
+/// How long the lease outlives its holder's last tick.
+const LEASE: TimeDelta = TimeDelta::seconds(30);
+
+pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) {
+    let holder = super::holder();
+    let interval = Duration::from_secs(conductor.config.heat.poll_interval_s.max(1));
+    let mut index = Index::of(conductor.config.heat.global_index);
+    let mut tick = tokio::time::interval(interval);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            _ = tick.tick() => {}
+        }
+        if let Err(error) = look(&conductor, &holder, &mut index).await {
+            tracing::warn!(error = %error.chain(), "stacks cannot be followed; trying again at the next tick");
+        }
+    }
+    if let Err(error) = lease::store::release(&conductor.db, "stacks", &holder).await {
+        tracing::debug!(error = %error.chain(), "the lease is not released and will run out");
+    }
+}
+
+/// Whether one listing covers the whole cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Index {
+    /// To be tried.
+    Unknown,
+    Global,
+    /// Per project; the number of ticks until the global index is tried again.
+    PerProject(Option<u32>),
+}
+
+impl Index {
+    /// Ticks between two tries of the global index.
+    const AGAIN: u32 = 720;
+
+    fn of(setting: GlobalIndex) -> Self {
+        match setting {
+            GlobalIndex::Auto => Self::Unknown,
+            GlobalIndex::On => Self::Global,
+            GlobalIndex::Off => Self::PerProject(None),
+        }
+    }
+
+    fn refused(&mut self) {
+        *self = Self::PerProject(Some(Self::AGAIN));
+    }
+
+    fn tick(&mut self) {
+        *self = match *self {
+            Self::PerProject(Some(0)) => Self::Unknown,
+            Self::PerProject(Some(left)) => Self::PerProject(Some(left - 1)),
+            other => other,
+        };
+    }
+}
+
+async fn look(conductor: &Conductor, holder: &str, index: &mut Index) -> Result<()> {
+    if !lease::store::try_acquire(&conductor.db, "stacks", holder, now(), now() + LEASE).await? {
+        return Ok(());
+    }
+    let awaiting = store::awaiting_stacks(&conductor.db).await?;
+    if awaiting.is_empty() {
+        return Ok(());
+    }
+    index.tick();
+    let seen = match *index {
+        Index::PerProject(_) => per_project(conductor, &awaiting).await,
+        Index::Unknown | Index::Global => match everywhere(conductor).await {
+            Ok(stacks) => {
+                *index = Index::Global;
+                judge(&awaiting, &stacks)
+            }
+            Err(error) if heat::is_not_global(&error) && *index == Index::Unknown => {
+                tracing::info!("Heat's global index is not granted; listing per project");
+                index.refused();
+                per_project(conductor, &awaiting).await
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
+    record(conductor, &awaiting, seen).await
+}
+
+async fn everywhere(conductor: &Conductor) -> Result<HashMap<String, Listed>, openstack::Error> {
+    let session = conductor.cloud.service().await?;
+    Ok(by_id(heat::list(&session, &[name::TAG], true).await?))
+}
+
+fn by_id(stacks: Vec<Listed>) -> HashMap<String, Listed> {
+    stacks.into_iter().map(|stack| (stack.id.clone(), stack)).collect()
+}
+
+/// One listing per project; a project that cannot be listed keeps its operations waiting and is named in the log.
+async fn per_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Vec<Observation> {
+    let mut projects: BTreeMap<&str, Vec<Awaiting>> = BTreeMap::new();
+    for one in awaiting {
+        projects.entry(&one.project_id).or_default().push(one.clone());
+    }
+    let mut seen = Vec::new();
+    for (project, awaiting) in projects {
+        match in_project(conductor, &awaiting).await {
+            Ok(stacks) => seen.extend(judge(&awaiting, &stacks)),
+            Err(error) => tracing::warn!(project, error = %error.chain(), "the project's stacks cannot be listed"),
+        }
+    }
+    seen
+}
+
+async fn in_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Result<HashMap<String, Listed>> {
+    let Some(first) = awaiting.first() else { return Ok(HashMap::new()) };
+    let cluster = cluster::store::find(&conductor.db, &Scope::All, &first.cluster_uuid).await?;
+    let operation = store::find(&conductor.db, &first.uuid).await?;
+    let session = cluster::authority::acting(conductor, &cluster, operation.as_ref()).await?;
+    Ok(by_id(heat::list(&session, &[name::TAG], false).await.map_err(Error::from)?))
+}
+
+/// What changed since the last look; a stack that the listing lacks is gone.
+fn judge(awaiting: &[Awaiting], stacks: &HashMap<String, Listed>) -> Vec<Observation> {
+    awaiting
+        .iter()
+        .filter_map(|one| {
+            let (status, reason) = match stacks.get(&one.stack_id) {
+                Some(stack) => (stack.stack_status.clone(), stack.stack_status_reason.clone()),
+                None => ("GONE".to_owned(), None),
+            };
+            (one.observed_status.as_deref() != Some(status.as_str())).then(|| Observation { operation: one.uuid.clone(), status, reason })
+        })
+        .collect()
+}
+
+async fn record(conductor: &Conductor, awaiting: &[Awaiting], seen: Vec<Observation>) -> Result<()> {
+    store::observe(&conductor.db, &seen, now()).await?;
+    let Some(engine) = conductor.engine.get() else { return Ok(()) };
+    for one in seen.iter().filter(|one| !one.status.ends_with("_IN_PROGRESS")) {
+        if let Some(waiting) = awaiting.iter().find(|waiting| waiting.uuid == one.operation) {
+            engine.wake(&waiting.instance).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn awaiting(stack: &str, observed: Option<&str>) -> Awaiting {
+        Awaiting {
+            uuid: format!("op-{stack}"),
+            cluster_uuid: "c".into(),
+            project_id: "p".into(),
+            stack_id: stack.into(),
+            instance: "i".into(),
+            observed_status: observed.map(str::to_owned),
+        }
+    }
+
+    fn stack(id: &str, status: &str) -> (String, Listed) {
+        (id.to_owned(), Listed {
+            id: id.into(),
+            stack_name: id.into(),
+            stack_status: status.into(),
+            stack_status_reason: None,
+            creation_time: None,
+            updated_time: None,
+            tags: Vec::new(),
+            project: None,
+        })
+    }
+
+    #[test]
+    fn only_changes_are_recorded_and_an_absent_stack_is_gone() {
+        let stacks = HashMap::from([stack("a", "CREATE_COMPLETE"), stack("b", "CREATE_IN_PROGRESS")]);
+        let seen = judge(
+            &[awaiting("a", Some("CREATE_IN_PROGRESS")), awaiting("b", Some("CREATE_IN_PROGRESS")), awaiting("c", None)],
+            &stacks,
+        );
+        let seen: Vec<_> = seen.iter().map(|seen| (seen.operation.as_str(), seen.status.as_str())).collect();
+        assert_eq!(seen, [("op-a", "CREATE_COMPLETE"), ("op-c", "GONE")]);
+    }
+
+    #[test]
+    fn a_refused_global_index_is_tried_again_later() {
+        let mut index = Index::of(GlobalIndex::Auto);
+        index.refused();
+        for _ in 0..Index::AGAIN {
+            index.tick();
+        }
+        assert_eq!(index, Index::PerProject(Some(0)));
+        index.tick();
+        assert_eq!(index, Index::Unknown);
+        let mut off = Index::of(GlobalIndex::Off);
+        off.tick();
+        assert_eq!(off, Index::PerProject(None));
+    }
+}

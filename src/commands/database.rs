@@ -1,0 +1,29 @@
+//! `jeroboam db`: the records' schema.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use conductor::{Config, database};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring the schema to this version's.
+    Upgrade,
+    /// Say which migrations are applied and which are pending; exits 1 when any is pending.
+    Status,
+}
+
+pub(crate) async fn run(config: Config, command: Command) -> anyhow::Result<ExitCode> {
+    let db = database::connect(&config).await?;
+    if matches!(command, Command::Upgrade) {
+        database::migrate(&db).await?;
+    }
+    let mut code = ExitCode::SUCCESS;
+    for (name, applied) in database::status(&db).await? {
+        if !applied {
+            code = ExitCode::FAILURE;
+        }
+        super::say(&mut std::io::stdout(), &format!("{}  {name}\n", if applied { "applied" } else { "pending" }));
+    }
+    Ok(code)
+}

@@ -1,0 +1,194 @@
+# shellcheck shell=bash
+# Keys made here, certificates signed by the API. No key of an authority ever comes to a node.
+
+PKI=/etc/kubernetes/pki
+
+# certificate_path NAME: where a certificate of certificates.tsv lives, without .crt or .key.
+certificate_path() {
+    case $1 in
+    kubelet) say /var/lib/kubelet/pki/kubelet ;;
+    etcd/* | etcd-*) say "$PKI/etcd/${1#etcd?}" ;;
+    apiserver* | front-proxy-client) say "$PKI/$1" ;;
+    *) say "$PKI/clients/$1" ;;
+    esac
+}
+
+# ca_path TYPE: where the authority's certificate lives; TYPE as the API spells it.
+ca_path() {
+    case $1 in
+    kubernetes) say "$PKI/ca.crt" ;;
+    etcd) say "$PKI/etcd/ca.crt" ;;
+    front-proxy) say "$PKI/front-proxy-ca.crt" ;;
+    *) die "certificates.tsv names the authority '$1'; allowed: kubernetes, etcd, front-proxy" ;;
+    esac
+}
+
+# The first address of the service network, which is that of the service `kubernetes`.
+first_service_address() {
+    local a b c d length network
+    IFS=./ read -r a b c d length <<<"$SERVICE_CIDR"
+    network=$(((a << 24 | b << 16 | c << 8 | d) >> (32 - length) << (32 - length)))
+    ((network += 1))
+    say "$((network >> 24 & 255)).$((network >> 16 & 255)).$((network >> 8 & 255)).$((network & 255))"
+}
+
+# alternative_names CERTIFICATE: what it is reached by, as openssl writes it: IP:…,DNS:…
+alternative_names() {
+    local names="DNS:$NODE_NAME,IP:$NODE_ADDRESS" api=DNS
+    [[ $1 != etcd* ]] || names+=,DNS:localhost,IP:127.0.0.1
+    if [[ $1 == apiserver ]]; then
+        [[ ! $KUBE_API_ADDRESS =~ ^[0-9.]+$ ]] || api=IP
+        names+=,DNS:localhost,IP:127.0.0.1,IP:$(first_service_address),$api:$KUBE_API_ADDRESS,$KUBE_API_SANS
+        names+=,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.$DNS_DOMAIN
+    fi
+    items "$names" | awk '!seen[$0]++' | paste -sd,
+}
+
+step_certificates() {
+    local name ca common_name organization usage san list=$ROOT/etc/jeroboam/certificates.tsv
+    [[ -r $list ]] || die "$list cannot be read"
+    fetch_ca kubernetes
+    while IFS=$'\t' read -r -u 3 name ca common_name organization usage san; do
+        [[ -n $name && $name != \#* ]] || continue
+        [[ $san == yes || $san == no ]] || die "certificates.tsv, $name: needs six columns"
+        fetch_ca "$ca"
+        certificate "$name" "$ca" "${common_name//'{node}'/$NODE_NAME}" "$organization" "$usage" "$san"
+    done 3<"$list"
+    [[ $NODE_ROLE == worker ]] || fetch_service_account
+    write_renewal_check
+}
+
+fetch_ca() {
+    local path text
+    path=$(ca_path "$1")
+    [[ ! -e $ROOT$path ]] || return 0
+    api 600 GET "/certificates/$CLUSTER_UUID?ca_cert_type=$1" >"$ROOT/var/lib/jeroboam/ca" ||
+        die "the API gives no certificate of the authority $1"
+    json_text pem <"$ROOT/var/lib/jeroboam/ca" | put 644 "$path"
+    text=$(openssl x509 -noout -text -in "$ROOT$path") || text=
+    [[ $text == *CA:TRUE* ]] || {
+        rm -f "$ROOT$path"
+        die "what the API gives for $1 is no authority's certificate"
+    }
+}
+
+# certificate NAME CA COMMON_NAME ORGANIZATION|- USAGE SAN: a key, a request, and the certificate for it.
+certificate() {
+    local name=$1 ca=$2 subject="/CN=$3" path request names='' answer
+    [[ $4 == - ]] || subject="/O=$4$subject"
+    [[ $6 == no ]] || names=$(alternative_names "$name")
+    path=$ROOT$(certificate_path "$name")
+    if [[ -e $path.crt ]] && certificate_is_good "$@" "$names"; then
+        return 0
+    fi
+    (umask 022 && mkdir -p "$(dirname "$path")")
+    [[ -s $path.key ]] || {
+        openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$path.key.new"
+        mv -f "$path.key.new" "$path.key"
+    }
+    request=$(openssl req -new -sha256 -key "$path.key" -subj "$subject" -config <(request_form "$names"))
+    answer=$(api 600 POST /certificates "{\"cluster_uuid\":$(json "$CLUSTER_UUID"),\"csr\":$(json "$request"),\"ca_cert_type\":$(json "$ca")}") || die "the API does not sign the certificate $name ($subject)"
+    json_text pem <<<"$answer" | put 644 "${path#"$ROOT"}.crt"
+    certificate_is_good "$@" "$names" || {
+        rm -f "$path.crt"
+        die "the certificate that the API made for $name is not what was asked for"
+    }
+    say "$name: signed"
+}
+
+# The form of a request; our own, since not every system has a default one.
+request_form() {
+    printf '[req]\nprompt = no\ndistinguished_name = name\n'
+    [[ -z $1 ]] || printf 'req_extensions = wanted\n'
+    printf '[name]\n'
+    [[ -z $1 ]] || printf '[wanted]\nsubjectAltName = %s\n' "$1"
+}
+
+# certificate_is_good NAME CA COMMON_NAME ORGANIZATION USAGE SAN NAMES: signed by the authority, for our key, with the names.
+certificate_is_good() {
+    local path ca text subject name purpose
+    path=$ROOT$(certificate_path "$1") ca=$ROOT$(ca_path "$2")
+    for purpose in server client; do
+        [[ $5 == "$purpose" || $5 == both ]] || continue
+        openssl verify -no-CApath -no-CAstore -CAfile "$ca" -purpose "ssl$purpose" "$path.crt" || return 1
+    done
+    [[ $(openssl x509 -noout -pubkey -in "$path.crt") == "$(openssl pkey -pubout -in "$path.key")" ]] || {
+        say "$1: not for our key"
+        return 1
+    }
+    subject=$(openssl x509 -noout -subject -nameopt multiline -in "$path.crt")
+    [[ $subject =~ commonName\ *=\ ([^$'\n']*) && ${BASH_REMATCH[1]} == "$3" ]] || {
+        say "$1: subject is $subject"
+        return 1
+    }
+    [[ $4 == - ]] || [[ $subject =~ organizationName\ *=\ ([^$'\n']*) && ${BASH_REMATCH[1]} == "$4" ]] || {
+        say "$1: subject is $subject"
+        return 1
+    }
+    [[ -n $7 ]] || return 0
+    text=,$(openssl x509 -noout -ext subjectAltName -in "$path.crt" | tail -n +2 | tr -d ' '),
+    while IFS= read -r name; do
+        [[ $text == *,"${name/#IP:/IPAddress:}",* ]] || {
+            say "$1: lacks the name $name"
+            return 1
+        }
+    done < <(items "$7")
+}
+
+# The pair that signs service account tokens is the same on all masters.
+fetch_service_account() {
+    local answer
+    [[ ! -e $ROOT$PKI/sa.key || ! -e $ROOT$PKI/sa.pub ]] || return 0
+    answer=$(api 600 GET "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/service-account") ||
+        die "the API gives no service account key"
+    json_text private_key <<<"$answer" | put 600 "$PKI/sa.key"
+    json_text public_key <<<"$answer" | put 644 "$PKI/sa.pub"
+    [[ $(openssl pkey -pubout -in "$ROOT$PKI/sa.key") == "$(openssl pkey -pubin -in "$ROOT$PKI/sa.pub")" ]] || {
+        rm -f "$ROOT$PKI/sa.key" "$ROOT$PKI/sa.pub"
+        die "the service account keys are not a pair"
+    }
+}
+
+# Every day, a look at the certificates' ages. It can only warn: the bootstrap token has expired by then, and the API
+# has no call that takes a node's present certificate as proof. To get new ones, replace the node.
+write_renewal_check() {
+    put 644 /etc/systemd/system/jeroboam-certificates.service <<END
+[Unit]
+Description=Look at the ages of this node's certificates
+
+[Service]
+Type=oneshot
+ExecStart=/bin/bash $HERE/bootstrap certificates
+END
+    put 644 /etc/systemd/system/jeroboam-certificates.timer <<'END'
+[Unit]
+Description=Daily look at the ages of this node's certificates
+
+[Timer]
+OnCalendar=daily
+RandomizedDelaySec=1h
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+END
+    live || return 0
+    systemctl daemon-reload
+    systemctl enable --now jeroboam-certificates.timer
+}
+
+# Says which certificates are past two thirds of their life; fails when one is, so that the unit shows it.
+check_certificates() {
+    local name rest path from until now old=0
+    now=$(date +%s)
+    while IFS=$'\t' read -r name rest; do
+        [[ -n $name && $name != \#* ]] || continue
+        path=$ROOT$(certificate_path "$name").crt
+        from=$(date -d "$(openssl x509 -noout -startdate -in "$path" | cut -d= -f2)" +%s)
+        until=$(date -d "$(openssl x509 -noout -enddate -in "$path" | cut -d= -f2)" +%s)
+        ((now - from < (until - from) * 2 / 3)) && continue
+        say "certificate $name ends at $(date -u -d "@$until" +%FT%TZ): replace this node before that" >&2
+        old=1
+    done <"$ROOT/etc/jeroboam/certificates.tsv"
+    return "$old"
+}

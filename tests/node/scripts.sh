@@ -1,0 +1,394 @@
+#!/bin/bash
+# Tests of the node scripts: their syntax, and everything of them that can run without changing the machine, against an
+# API with real authorities. Prints `ok` and `not ok` lines and ends with the count. Needs shellcheck, python3, openssl.
+# Code in single quotes is for a shell that has read the scripts.
+# shellcheck disable=SC2016
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+SCRIPTS=$PWD/templates/kubernetes/node
+UUID=11111111-2222-4333-8444-555555555555
+WORK=$(mktemp -d)
+passed=0 failed=0 children=()
+export PATH=$WORK/bin:$PATH:/usr/sbin:/sbin
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY
+
+finish() {
+    local child
+    for child in "${children[@]}"; do kill "$child" 2>/dev/null; done
+    rm -rf "$WORK"
+}
+trap finish EXIT
+
+# check NAME COMMAND...: one line, with the command's output when it fails.
+check() {
+    local name=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        echo "ok - $name"
+        passed=$((passed + 1))
+    else
+        echo "not ok - $name"
+        printf '%s\n' "$output" | tail -n 20 | sed 's/^/  # /'
+        failed=$((failed + 1))
+    fi
+}
+
+fails() { ! "$@"; }
+contains() { grep -qF -- "$2" "$1" || { echo "no '$2' in $1:"; cat "$1"; return 1; }; }
+lacks() { ! grep -qF -- "$2" "$1" || { echo "'$2' is in $1"; return 1; }; }
+python() { python3 -c "import json, sys, tomllib"$'\n'"$1" "${@:2}"; }
+reports() { python 'print(" ".join(r["phase"] for r in map(json.loads, open(sys.argv[1])) if r["node"] == sys.argv[2]))' "$API/reports.jsonl" "$1"; }
+
+# node NAME ROLE INDEX ADDRESS [SETTING...]: the files that user_data would have written.
+node() {
+    local root=$WORK/$1 setting
+    mkdir -p "$root/etc/jeroboam/addons"
+    cat >"$root/etc/jeroboam/node.env" <<END
+# made by the test
+CLUSTER_UUID='$UUID'
+CLUSTER_NAME='it'\''s "one"'
+NODE_ROLE='$2'
+NODE_INDEX='$3'
+NODE_NAME='$1'
+NODE_ADDRESS='$4'
+NODEGROUP_NAME='default $2'
+API_URL='http://127.0.0.1:$(<"$API/port")/v1'
+MASTER_NAMES='m-0,m-1,m-2'
+MASTER_ADDRESSES='127.0.0.11,127.0.0.12,127.0.0.13'
+KUBE_API_ADDRESS='10.0.0.5'
+KUBE_API_SANS='IP:203.0.113.9,DNS:api.example.org'
+KUBE_VERSION='v1.32.4'
+POD_CIDR='10.100.0.0/16'
+SERVICE_CIDR='10.254.0.0/16'
+DNS_SERVICE_ADDRESS='10.254.0.10'
+UNKNOWN_TO_THE_SCRIPTS='\$(touch $WORK/executed)'
+END
+    for setting in "${@:5}"; do echo "$setting" >>"$root/etc/jeroboam/node.env"; done
+    cp "$API/token" "$root/etc/jeroboam/bootstrap-token"
+    cp "$SCRIPTS/flannel.yaml" "$root/etc/jeroboam/addons/"
+    printf 'kubelet\tkubernetes\tsystem:node:{node}\tsystem:nodes\tboth\tyes\n' >"$root/etc/jeroboam/certificates.tsv"
+    [[ $2 == worker ]] || cat >>"$root/etc/jeroboam/certificates.tsv" <<'END'
+apiserver	kubernetes	kube-apiserver	-	server	yes
+apiserver-kubelet-client	kubernetes	kube-apiserver-kubelet-client	kubeadm:cluster-admins	client	no
+apiserver-etcd-client	etcd	kube-apiserver-etcd-client	-	client	no
+etcd-server	etcd	{node}	-	both	yes
+etcd-peer	etcd	{node}	-	both	yes
+front-proxy-client	front-proxy	front-proxy-client	-	client	no
+admin	kubernetes	kubernetes-admin	system:masters	client	no
+controller-manager	kubernetes	system:kube-controller-manager	-	client	no
+scheduler	kubernetes	system:kube-scheduler	-	client	no
+END
+}
+
+run() { ROOT=$WORK/$1 bash "$SCRIPTS/bootstrap" "${@:2}"; }
+
+# inside NAME CODE: runs code with the scripts' functions and the node's settings.
+inside() {
+    ROOT=$WORK/$1 bash -c ". '$SCRIPTS/bootstrap'; mkdir -p \"\$ROOT/var/lib/jeroboam/steps\" \"\$ROOT/var/log/jeroboam\"
+        load_settings; $2"
+}
+
+syntax() {
+    local file
+    for file in "$SCRIPTS"/bootstrap "$SCRIPTS"/*.sh; do
+        check "bash -n ${file##*/}" bash -n "$file"
+    done
+    check "shellcheck" shellcheck -s bash -x "$SCRIPTS"/bootstrap "$SCRIPTS"/*.sh tests/node/scripts.sh
+    check "no script turns off the verification of certificates" fails grep -nE -- 'curl.* (-k|--insecure)( |$)' -r "$SCRIPTS"
+    check "user_data has room for the scripts" test "$(tar -c -C "$SCRIPTS" . | gzip -9 | base64 -w 0 | wc -c)" -lt 30000
+}
+
+start_api() {
+    API=$WORK/api
+    mkdir -p "$API" "$WORK/bin"
+    head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=' >"$API/token"
+    python3 tests/node/api "$API" 2>"$API/log" &
+    children+=($!)
+    local tries
+    for ((tries = 0; tries < 200; tries++)); do
+        [[ ! -e $API/port ]] || return 0
+        sleep 0.1
+    done
+    echo "the API did not start: $(<"$API/log")"
+    exit 1
+}
+
+settings() {
+    node parse worker 0 10.0.0.7
+    check "a quoted quote is a quote" test "$(inside parse 'say "$CLUSTER_NAME"')" = "it's \"one\""
+    check "defaults hold for what is not named" test "$(inside parse 'say "$DNS_DOMAIN $KUBE_API_PORT $HTTP_PROXY"')" = "cluster.local 6443 "
+    inside parse true
+    check "nothing in node.env is run" fails test -e "$WORK/executed"
+    node marker worker 0 "@@ADDRESS@@"
+    check "a marker that Heat left is refused" contains <(inside marker true 2>&1) "NODE_ADDRESS still holds a marker"
+    node unquoted worker 0 10.0.0.7 'NO_PROXY=a b'
+    check "a line without quotes is refused" contains <(inside unquoted true 2>&1) "is not KEY='value'"
+    node missing worker 0 10.0.0.7
+    sed -i /POD_CIDR/d "$WORK/missing/etc/jeroboam/node.env"
+    check "a missing setting is named" contains <(inside missing true 2>&1) "does not name POD_CIDR"
+    printf '#!/bin/sh\necho "10.0.0.5 dev ens3 src 10.0.0.42 uid 0"\n' >"$WORK/bin/ip"
+    chmod 755 "$WORK/bin/ip"
+    node found worker 0 ''
+    check "a worker finds its own address" test "$(inside found 'say "$NODE_ADDRESS"')" = 10.0.0.42
+    check "the first service address" test "$(inside parse 'SERVICE_CIDR=10.254.77.9/20; first_service_address')" = 10.254.64.1
+    check "json of hostile text" python 'assert json.loads(sys.argv[1]) == "a\"b\\c\n\t?d"' \
+        "$(inside parse 'json "$(printf "a\"b\\\\c\n\t\001d")"')"
+    check "text out of json" test "$(inside parse "json_text b <<<'{\"a\":1, \"b\" : \"x\\ny\\/\\\"z\"}'")" = $'x\ny/"z'
+}
+
+secrets() {
+    local token log=$WORK/secret.log
+    token=$(<"$API/token")
+    {
+        echo "token $token here"
+        echo 'password: hunter2'
+        echo 'client-key-data: QUJD'
+        echo 'proxy http://user:pw@proxy:3128/'
+        openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null
+        printf 'long %.0s' {1..900}
+        echo
+        echo 'the last line "quoted"'
+    } >"$log"
+    inside parse "scrub <'$log'" >"$WORK/scrubbed"
+    local secret
+    for secret in "$token" hunter2 QUJD user:pw MII; do
+        check "scrubbed: ${secret:0:7}" lacks "$WORK/scrubbed" "$secret"
+    done
+    check "the rest stays" contains "$WORK/scrubbed" 'the last line "quoted"'
+    seq -f '%g some line of a log, "quoted", with \backslashes and more of it, so that it gets long; so that it gets long; so that it gets long; so that it gets long; so that it gets long' 1 400 >"$log"
+    inside parse "last_lines '$log'" >"$WORK/lines"
+    check "the last lines: at most 20, at most 4096 bytes, the last one there" python '
+text = open(sys.argv[1]).read(); lines = json.loads(text)
+assert len(text) <= 4100 and 15 < len(lines) <= 20 and lines[-1].startswith("400 some"), (len(text), len(lines))' "$WORK/lines"
+    check "an empty log is an empty list" test "$(inside parse 'last_lines /dev/null')" = '[]'
+}
+
+# Every certificate of the list: signed by its authority, with its names, key 0600, and no authority's key anywhere.
+certificates() {
+    local root=$WORK/m-0 name ca rest path
+    while IFS=$'\t' read -r name ca rest; do
+        path=$root$(inside m-0 "certificate_path '$name'")
+        check "certificate $name: chain of $ca" openssl verify -no-CApath -no-CAstore -CAfile "$API/$ca.crt" "$path.crt"
+        check "certificate $name: key only for root" test "$(stat -c %a "$path.key")" = 600
+    done <"$root/etc/jeroboam/certificates.tsv"
+    openssl x509 -noout -ext subjectAltName -subject -in "$root/etc/kubernetes/pki/apiserver.crt" >"$WORK/text"
+    for name in DNS:m-0 'IP Address:127.0.0.11' 'IP Address:10.254.0.1' 'IP Address:10.0.0.5' 'IP Address:203.0.113.9' \
+        DNS:api.example.org DNS:kubernetes.default.svc.cluster.local 'CN = kube-apiserver'; do
+        check "apiserver has $name" contains "$WORK/text" "$name"
+    done
+    openssl x509 -noout -ext subjectAltName -subject -in "$root/var/lib/kubelet/pki/kubelet.crt" >"$WORK/text"
+    check "the kubelet's subject" contains "$WORK/text" 'O = system:nodes, CN = system:node:m-0'
+    check "the service account's pair" cmp "$root/etc/kubernetes/pki/sa.pub" "$API/sa.pub"
+    check "no authority's key" fails grep -rqF "$(sed -n 2p "$API/kubernetes.key")" "$root"
+    check "certificates are young" run m-0 certificates
+}
+
+faults() {
+    node wrong worker 1 10.0.0.8
+    touch "$API/wrong-names"
+    check "a certificate without the names is refused" fails run wrong
+    rm "$API/wrong-names"
+    check "and reported" contains <(tail -n 1 "$API/reports.jsonl") 'made for kubelet is not what was asked for'
+    check "and not kept" fails test -e "$WORK/wrong/var/lib/kubelet/pki/kubelet.crt"
+    touch "$API/foreign-ca"
+    check "a certificate of another authority is refused" fails run wrong
+    rm "$API/foreign-ca"
+    check "the node goes on where it stopped" run wrong
+    check "with all its reports" test "$(reports wrong)" = \
+        "booted failed booted failed booted certificates runtime kubelet ready"
+    node away worker 2 10.0.0.9
+    touch "$API/away"
+    run away >"$WORK/away.log" 2>&1 &
+    local child=$!
+    children+=("$child")
+    sleep 1
+    rm "$API/away"
+    wait "$child"
+    check "an API that comes back is found" test $? = 0
+    node broken worker 3 10.0.0.10
+    sed -i 's/kubelet/kubelet\tnonsense/' "$WORK/broken/etc/jeroboam/certificates.tsv"
+    check "a broken list fails" fails run broken
+    check "the failure has step, message and log" python '
+last = [json.loads(l) for l in open(sys.argv[1])][-1]
+assert last["phase"] == "failed" and last["step"] == "certificates" and last["message"] and last["log"], last' "$API/reports.jsonl"
+    node stranger worker 4 10.0.0.11
+    echo "not-the-token-0123456789" >"$WORK/stranger/etc/jeroboam/bootstrap-token"
+    check "a wrong token fails" fails run stranger
+    check "with the API's own words" contains "$WORK/stranger/var/log/jeroboam/certificates.log" 'unknown" or has expired'
+    check "and is in no log" fails grep -rqF "not-the-token-0123456789" "$WORK/stranger/var"
+    node few master 0 127.0.0.11 "MASTER_NAMES='few'" "MASTER_ADDRESSES='127.0.0.11'"
+    sed -i '/^scheduler/d' "$WORK/few/etc/jeroboam/certificates.tsv"
+    check "a list without the scheduler fails" fails run few
+    check "the message names it" contains <(tail -n 1 "$API/reports.jsonl") 'needs the certificate scheduler'
+    node flag master 0 127.0.0.11 "MASTER_NAMES='flag'" "MASTER_ADDRESSES='127.0.0.11'" "KUBEAPI_OPTIONS='oops'"
+    check "an option that is none fails" fails run flag
+    check "the message says so" contains <(tail -n 1 "$API/reports.jsonl") "'oops' is not an option"
+}
+
+files() {
+    local root=$WORK/m-0
+    check "containerd's configuration is TOML" python '
+c = tomllib.load(open(sys.argv[1], "rb"))["plugins"]["io.containerd.grpc.v1.cri"]
+assert c["containerd"]["runtimes"]["runc"]["options"]["SystemdCgroup"] is True
+assert c["sandbox_image"].startswith("registry.example.org/mirror/pause:")' "$root/etc/containerd/config.toml"
+    check "the insecure registry is TOML" python '
+assert tomllib.load(open(sys.argv[1], "rb"))["host"]["http://10.0.0.3:5000"]["skip_verify"]' \
+        "$root/etc/containerd/certs.d/10.0.0.3:5000/hosts.toml"
+    check "kubeadm's configuration" contains "$root/etc/kubernetes/kubeadm.yaml" 'apiVersion: kubeadm.k8s.io/v1beta4'
+    check "its cluster name is quoted" contains "$root/etc/kubernetes/kubeadm.yaml" "clusterName: 'it''s \"one\"'"
+    check "its etcd endpoints" contains "$root/etc/kubernetes/kubeadm.yaml" '    - https://127.0.0.13:2379'
+    check "its options" contains "$root/etc/kubernetes/kubeadm.yaml" "  - {name: v, value: '4'}"
+    check "the proxy's mode" contains "$root/etc/kubernetes/kubeadm.yaml" "mode: 'ipvs'"
+    check "a quote in an option" contains "$root/etc/kubernetes/kubeadm.yaml" "  - {name: event-ttl, value: '1h''x'}"
+    check "etcd's members" contains "$root/etc/etcd/etcd.env" \
+        'ETCD_INITIAL_CLUSTER=m-0=https://127.0.0.11:2380,m-1=https://127.0.0.12:2380,m-2=https://127.0.0.13:2380'
+    check "the kubelet's labels" contains "$root/etc/systemd/system/kubelet.service" \
+        '--node-labels=magnum.openstack.org/role=master,magnum.openstack.org/nodegroup=default-master '
+    check "the control plane's taint" contains "$root/var/lib/kubelet/config.yaml" 'node-role.kubernetes.io/control-plane'
+    check "a taint that was asked for" contains "$root/var/lib/kubelet/config.yaml" "{key: 'gpu', value: 'yes', effect: NoExecute}"
+    check "hosts" contains "$root/etc/hosts" '127.0.0.12 m-1 # jeroboam'
+    check "proxies" contains "$root/etc/systemd/system/containerd.service.d/20-proxy.conf" 'HTTP_PROXY=http://proxy:3128/%%20'
+    check "no_proxy has the services" contains "$root/etc/systemd/system/kubelet.service.d/20-proxy.conf" ',10.254.0.0/16,.svc,'
+    inside m-0 flannel_manifest >"$WORK/flannel.yaml"
+    check "flannel's network" contains "$WORK/flannel.yaml" '{"Network": "10.100.0.0/16", "SubnetLen": 24, "Backend": {"Type": "vxlan"}}'
+    check "flannel's image" contains "$WORK/flannel.yaml" 'image: registry.example.org/mirror/flannel:v'
+    check "no secret in a file for all" test -z "$(grep -rlF "$(<"$API/token")" "$root" | grep -v '/etc/jeroboam/bootstrap-token$')"
+    if python3 -c 'import yaml' 2>/dev/null; then
+        check "all YAML is YAML" python 'import yaml
+for name in sys.argv[1:]: assert list(yaml.safe_load_all(open(name)))' "$WORK/flannel.yaml" \
+            "$root"/etc/kubernetes/{kubeadm.yaml,admin.conf,kubelet.conf} "$root/var/lib/kubelet/config.yaml"
+    fi
+}
+
+volumes() {
+    local disk=$WORK/m-0/dev/vdb id=0123456789abcdef0123-more uuid
+    mkdir -p "$WORK/m-0/dev/disk/by-id"
+    truncate -s 32M "$disk"
+    ln -s ../../vdb "$WORK/m-0/dev/disk/by-id/virtio-${id:0:20}"
+    check "a volume is found by its serial" test "$(inside m-0 "volume_device $id")" = /dev/vdb
+    check "a blank volume gets a file system" inside m-0 "mount_volume $id /var/lib/etcd etcd.service"
+    uuid=$(blkid -p -o value -s UUID "$disk")
+    check "it is mounted by UUID" contains "$WORK/m-0/etc/systemd/system/var-lib-etcd.mount" "What=/dev/disk/by-uuid/$uuid"
+    check "again" inside m-0 "mount_volume $id /var/lib/etcd etcd.service"
+    check "nothing is made anew" test "$(blkid -p -o value -s UUID "$disk")" = "$uuid"
+    truncate -s 0 "$disk" && truncate -s 32M "$disk" && mkswap -q "$disk" 2>/dev/null
+    check "other content is left alone" contains <(inside m-0 "format_blank '$disk'" 2>&1) 'holds swap: not touched'
+    check "a volume that is absent is named" contains <(inside m-0 "mount_volume 99999999999999999999 /x y" 2>&1) 'is not attached'
+}
+
+# Three members on loopback addresses, started from the files that the scripts wrote.
+etcd_members() {
+    local index root tries
+    if ! command -v etcd >/dev/null; then
+        echo "# skipped: etcd is not installed, no members are formed"
+        return 0
+    fi
+    for index in 0 1 2; do
+        root=$WORK/m-$index
+        mkdir -p "$root/var/lib/etcd/data"
+        # Only the paths and the shared port of 127.0.0.1 differ from a node.
+        sed -e "s#=/etc/#=$root/etc/#; s#=/var/#=$root/var/#" -e 's#,https://127.0.0.1:2379##' \
+            -e "s#http://127.0.0.1:2381#http://127.0.0.1$index:2381#" "$root/etc/etcd/etcd.env" >"$root/etcd.env"
+        # shellcheck source=/dev/null
+        (set -a && . "$root/etcd.env" && exec etcd) >"$root/etcd.log" 2>&1 &
+        children+=($!)
+    done
+    local etcdctl=(env ETCDCTL_API=3 etcdctl "--cacert=$API/etcd.crt"
+        "--endpoints=https://127.0.0.11:2379,https://127.0.0.12:2379,https://127.0.0.13:2379"
+        "--cert=$WORK/m-0/etc/kubernetes/pki/apiserver-etcd-client.crt" "--key=$WORK/m-0/etc/kubernetes/pki/apiserver-etcd-client.key")
+    for ((tries = 0; tries < 60; tries++)); do
+        [[ $("${etcdctl[@]}" endpoint health 2>&1 | grep -c 'is healthy') != 3 ]] || break
+        sleep 0.5
+    done
+    check "three etcd members are healthy" test "$("${etcdctl[@]}" endpoint health 2>&1 | grep -c 'is healthy')" = 3
+    check "and know each other" test "$("${etcdctl[@]}" member list 2>&1 | grep -c ', started, m-')" = 3
+    check "what is written on one is read on another" test "$("${etcdctl[@]}" put a b >/dev/null && "${etcdctl[@]}" get --print-value-only a)" = b
+    check "no client without a certificate" fails curl -sf --cacert "$API/etcd.crt" https://127.0.0.12:2379/health
+}
+
+# The whole boot with ROOT empty, in a copy-on-write view of this machine where programs that would change it, and
+# those that are not here, are replaced by one that writes down how it was called.
+whole_boot() {
+    local name=$1 world=$WORK/world-$1
+    mkdir -p "$world"
+    unshare --mount --fork bash -c '
+        set -e
+        mount -t tmpfs tmpfs "$2"
+        mkdir "$2/upper" "$2/work" "$2/root"
+        mount -t overlay overlay -o "lowerdir=/,upperdir=$2/upper,workdir=$2/work" "$2/root"
+        mount -t proc proc "$2/root/proc"
+        mount --rbind /dev "$2/root/dev"
+        cp -a "$1/etc/jeroboam" "$2/root/etc/jeroboam"
+        mkdir -p "$2/root/usr/local/lib/jeroboam" "$2/root/etc/apt/apt.conf.d"
+        rm -f "$2"/root/usr/bin/{etcd,containerd,kubectl,kubelet,kubeadm,ctr}
+        cp "$3"/bootstrap "$3"/*.sh "$2/root/usr/local/lib/jeroboam/"
+        cp "$3"/*.service "$2/root/etc/systemd/system/"
+        cp tests/node/recorder "$2/root/usr/local/sbin/recorder"
+        for program in systemctl hostnamectl modprobe sysctl swapoff update-ca-certificates udevadm apt-get apt-mark \
+            containerd ctr kubelet kubeadm kubectl curl; do ln -s recorder "$2/root/usr/local/sbin/$program"; done
+        chroot "$2/root" env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin bash /usr/local/lib/jeroboam/bootstrap
+        chroot "$2/root" systemd-analyze verify jeroboam-bootstrap.service kubelet.service jeroboam-certificates.timer 2>&1 |
+            { grep -E "(kubelet|jeroboam)[a-z-]*\.(service|timer):" || true; } >"$2/root/units"
+        mkdir "$4"
+        touch "$2/root/etc/apt/sources.list.d/kubernetes.list"
+        cp "$2/root/calls" "$2/root/units" "$2/root/etc/apt/sources.list.d/kubernetes.list" "$4"
+    ' world "$WORK/$name" "$world" "$SCRIPTS" "$WORK/seen-$name"
+}
+
+boots() {
+    if ! unshare --mount true 2>/dev/null; then
+        echo "# skipped: mount namespaces are forbidden here, no whole boot"
+        return 0
+    fi
+    local seen=$WORK/seen-whole-0
+    node whole-0 master 0 127.0.0.11 "MASTER_NAMES='whole-0'" "MASTER_ADDRESSES='127.0.0.11'" "KUBE_INSTALL='packages'" \
+        "CLOUD_PROVIDER='true'" "API_CA_FILE='/etc/jeroboam/api-ca.pem'"
+    cp "$API/kubernetes.crt" "$WORK/whole-0/etc/jeroboam/api-ca.pem"
+    node whole-1 worker 1 127.0.0.12
+    check "a master's whole boot" whole_boot whole-0
+    check "its phases" test "$(reports whole-0)" = "booted certificates runtime etcd control-plane kubelet ready"
+    check "versions are reported" contains <(tail -n 1 "$API/reports.jsonl") '"kubelet": "v1.32.4"'
+    local call
+    for call in 'hostnamectl set-hostname whole-0' 'update-ca-certificates' 'modprobe br_netfilter' 'swapoff -a' \
+        'apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 install --allow-change-held-packages kubelet=1.32.4-* kubeadm=1.32.4-* kubectl=1.32.4-*' \
+        'systemctl restart containerd' 'ctr -n jeroboam images mount registry.k8s.io/etcd:3.5.16-0 /run/jeroboam-etcd' \
+        'systemctl restart --no-block etcd' 'kubeadm init phase control-plane all --config /etc/kubernetes/kubeadm.yaml' \
+        'systemctl restart kubelet' 'kubeadm init phase addon coredns --config /etc/kubernetes/kubeadm.yaml' \
+        'kubectl stdin: kind: DaemonSet' 'kubectl stdin: metadata: {name: cloud-config, namespace: kube-system}' \
+        'label --overwrite node whole-0 node-role.kubernetes.io/control-plane='; do
+        check "it called: ${call:0:70}" contains "$seen/calls" "$call"
+    done
+    check "the packages' source" contains "$seen/kubernetes.list" 'https://pkgs.k8s.io/core:/stable:/v1.32/deb/ /'
+    check "the etcd that runs is the image's" contains "$seen/calls" 'systemctl enable etcd'
+    check "systemd has nothing to say about the units" test ! -s "$seen/units"
+    check "a token is in no argument" lacks "$seen/calls" "$(<"$API/token")"
+    check "a worker's whole boot" whole_boot whole-1
+    check "its phases" test "$(reports whole-1)" = "booted certificates runtime kubelet ready"
+    check "a worker runs no kubeadm" lacks "$WORK/seen-whole-1/calls" 'kubeadm init'
+    node whole-2 worker 2 127.0.0.13 "KUBE_VERSION='v1.33.0'"
+    check "a wrong version in the image fails" fails whole_boot whole-2
+    check "the message names both" contains <(tail -n 1 "$API/reports.jsonl") 'kubelet is v1.32.4, the cluster wants v1.33.0'
+}
+
+syntax
+start_api
+settings
+secrets
+for index in 0 1 2; do
+    node "m-$index" master "$index" "127.0.0.1$((index + 1))" "IMAGE_PREFIX='registry.example.org/mirror/'" "NODE_TAINTS='gpu=yes:NoExecute'" \
+        "INSECURE_REGISTRY='10.0.0.3:5000'" "KUBEAPI_OPTIONS='--v=4 --event-ttl=1h'\''x'" "KUBEPROXY_OPTIONS='--proxy-mode=ipvs'"
+done
+echo "HTTP_PROXY='http://proxy:3128/%20'" >>"$WORK/m-0/etc/jeroboam/node.env"
+echo "NO_PROXY='127.0.0.1'" >>"$WORK/m-0/etc/jeroboam/node.env"
+for index in 0 1 2; do check "master m-$index" run "m-$index"; done
+check "a master's phases" test "$(reports m-0)" = "booted certificates runtime etcd control-plane kubelet ready"
+check "a second run does nothing more" run m-0
+check "but say that it booted" test "$(reports m-0)" = "booted certificates runtime etcd control-plane kubelet ready booted"
+certificates
+files
+faults
+volumes
+boots
+etcd_members
+echo "$passed passed, $failed failed"
+((failed == 0))

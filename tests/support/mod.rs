@@ -1,0 +1,28 @@
+//! What whole-service tests share: the real cloud, a service of their own, the unmodified client.
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(missing_docs, reason = "named for what they do")]
+
+pub mod cloud;
+pub mod http;
+pub mod service;
+
+use std::time::{Duration, Instant};
+
+/// Waits until `condition` gives something, looking every 100 ms; panics with `what` after `limit`.
+pub fn wait_for<T>(what: &str, limit: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(Instant::now() < end, "after {limit:?} still waiting: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A name nobody else uses in this run.
+pub fn unique(prefix: &str) -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{prefix}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
