@@ -4,30 +4,8 @@ use conductor::scope::Scope;
 
 use crate::Api;
 use crate::caller::Caller;
-use crate::error::{Error, Result};
-
-/// Whose thing it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The project that owns it.
-    pub project_id: String,
-    /// The user who made it.
-    pub user_id: String,
-}
-
-impl Target {
-    /// A thing that exists.
-    #[must_use]
-    pub fn owned(project_id: &str, user_id: &str) -> Self {
-        Self { project_id: project_id.to_owned(), user_id: user_id.to_owned() }
-    }
-
-    /// What the caller would make, or one's own things taken together.
-    #[must_use]
-    pub fn of(caller: &Caller) -> Self {
-        Self::owned(caller.0.project_id.as_deref().unwrap_or_default(), &caller.0.user_id)
-    }
-}
+use crate::error::Result;
+use crate::policy::{Credentials, Target};
 
 impl Caller {
     /// The project the caller acts in.
@@ -38,24 +16,45 @@ impl Caller {
         let none = || conductor::Error::forbidden("The token is not scoped to a project; log in with one.");
         self.0.project_id.as_deref().ok_or_else(|| none().into())
     }
+
+    /// What the policy may know of the caller.
+    fn credentials(&self) -> Credentials {
+        let identity = &self.0;
+        Credentials {
+            user_id: Some(identity.user_id.clone()),
+            user_name: Some(identity.user_name.clone()),
+            user_domain_id: Some(identity.user_domain_id.clone()),
+            project_id: identity.project_id.clone(),
+            project_name: identity.project_name.clone(),
+            project_domain_id: identity.project_domain_id.clone(),
+            domain_id: identity.domain_id.clone(),
+            system_scope: identity.system.then(|| "all".to_owned()),
+            roles: identity.roles.clone(),
+            is_admin: false,
+        }
+    }
 }
 
 impl Api {
     /// Whether the policy makes the caller an administrator of the service.
     #[must_use]
     pub fn is_admin(&self, caller: &Caller) -> bool {
-        self.policy.allows("context_is_admin", &caller.0, &Target::of(caller))
+        self.policy.is_admin(&caller.credentials())
     }
 
-    /// Refuses what the policy does not allow.
+    /// Refuses what the policy does not allow; without a target it is about the caller's own project.
     ///
     /// # Errors
     /// 403 naming the rule.
-    pub fn allow(&self, caller: &Caller, rule: &'static str, target: &Target) -> Result<()> {
-        if self.policy.allows(rule, &caller.0, target) {
+    pub fn allow(&self, caller: &Caller, rule: &'static str, target: Option<Target>) -> Result<()> {
+        let mut credentials = caller.credentials();
+        credentials.is_admin = self.policy.is_admin(&credentials);
+        let target = target.unwrap_or_else(|| Target::caller(&credentials));
+        if self.policy.allow(rule, &credentials, &target) {
             return Ok(());
         }
-        Err(Error::from(conductor::Error::forbidden(format!("Policy doesn't allow {rule} to be performed."))))
+        let text = format!("Policy doesn't allow {rule} to be performed.");
+        Err(conductor::Error::forbidden(text).into())
     }
 
     /// Whose things the caller may see: everybody's for an administrator, who needs `all_projects` for that, else
@@ -65,7 +64,7 @@ impl Api {
     /// 403 for an administrator whom the policy denies the rule, and for a token without a project.
     pub fn scope(&self, caller: &Caller, all_projects: &'static str) -> Result<Scope> {
         if self.is_admin(caller) {
-            self.allow(caller, all_projects, &Target::of(caller))?;
+            self.allow(caller, all_projects, None)?;
             return Ok(Scope::All);
         }
         Ok(Scope::Project(caller.project()?.to_owned()))

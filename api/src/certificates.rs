@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
-use crate::authorize::Target;
+use crate::policy::Target;
 use crate::body::{Field, Payload};
 use crate::caller::{Caller, Principal};
 use crate::coerce::{self, TEXT};
@@ -145,7 +145,7 @@ async fn authority_of(
         Principal::User(identity) => {
             let caller = Caller(identity.clone());
             let cluster = find(api, &caller, ident, Kind::NotFound).await?;
-            allow(api, &caller, "certificate:get", &cluster)?;
+            api.allow(&caller, "certificate:get", Some(Target::object(&cluster.project_id, &cluster.user_id)))?;
             cluster.uuid
         }
         Principal::Node(holder) => own(holder, ident)?,
@@ -174,7 +174,7 @@ pub async fn sign(
             let caller = Caller(identity.clone());
             // An unknown cluster in the body makes the request wrong, not the path.
             let cluster = find(&api, &caller, &request.cluster_uuid, Kind::Invalid).await?;
-            allow(&api, &caller, "certificate:create", &cluster)?;
+            api.allow(&caller, "certificate:create", Some(Target::object(&cluster.project_id, &cluster.user_id)))?;
             let pem = certificate::sign(&api.conductor, &cluster.uuid, ca, &request.csr).await?;
             (cluster.uuid, pem)
         }
@@ -205,13 +205,6 @@ fn own(holder: &BootstrapToken, uuid: &str) -> Result<String> {
         return Ok(uuid.to_owned());
     }
     Err(conductor::Error::not_found(format!("Cluster {uuid} could not be found.")).into())
-}
-
-/// By default only its creator may read and sign; by configuration every member of the project may.
-fn allow(api: &Api, caller: &Caller, rule: &'static str, cluster: &cluster::Cluster) -> Result<()> {
-    let wide = api.conductor.config.x509.project_wide;
-    let user_id = if wide { &caller.0.user_id } else { &cluster.user_id };
-    api.allow(caller, rule, &Target::owned(&cluster.project_id, user_id))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::Api;
-use crate::authorize::Target;
+use crate::policy::Target;
 use crate::body::{Access, Field, Null, Payload};
 use crate::caller::Caller;
 use crate::coerce::{Kind, TEXT};
@@ -242,7 +242,7 @@ async fn page_of(
     [rule, all_projects]: [&'static str; 2],
     path: &str,
 ) -> Result<Json<Views>> {
-    api.allow(caller, rule, &Target::of(caller))?;
+    api.allow(caller, rule, None)?;
     let scope = api.scope(caller, all_projects)?;
     let page = listing.page(api.conductor.config.api.max_limit)?;
     let templates = cluster_template::store::list(&api.conductor.db, &scope, &page).await?;
@@ -266,7 +266,7 @@ pub async fn show(
     let scope = api.scope(&caller, "clustertemplate:get_one_all_projects")?;
     let template = cluster_template::store::find(&api.conductor.db, &scope, &ident).await?;
     if !template.public || template.hidden {
-        api.allow(&caller, "clustertemplate:get", &Target::owned(&template.project_id, &template.user_id))?;
+        api.allow(&caller, "clustertemplate:get", Some(Target::object(&template.project_id, &template.user_id)))?;
     }
     Ok(Json(View::of(template, &base)))
 }
@@ -283,7 +283,7 @@ pub async fn create(
     payload: Payload,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<View>)> {
     let mut object = payload.object("cluster_template", FIELDS)?;
-    api.allow(&caller, "clustertemplate:create", &Target::of(&caller))?;
+    api.allow(&caller, "clustertemplate:create", None)?;
     let uuid = object.0.shift_remove("uuid").and_then(|uuid| uuid.as_str().map(str::to_owned));
     let draft: Draft = object.into()?;
     let publishing = publishing(&api, &caller);
@@ -308,7 +308,7 @@ pub async fn update(
     let changes = patch::read(&payload, &PATCHES)?;
     let scope = api.scope(&caller, "clustertemplate:update_all_projects")?;
     let template = cluster_template::store::find(&api.conductor.db, &scope, &ident).await?;
-    api.allow(&caller, "clustertemplate:update", &Target::owned(&template.project_id, &template.user_id))?;
+    api.allow(&caller, "clustertemplate:update", Some(Target::object(&template.project_id, &template.user_id)))?;
     let draft = patched(&template, &changes)?;
     let template =
         cluster_template::update(&api.conductor, &caller.0, template, draft, publishing(&api, &caller)).await?;
@@ -327,7 +327,7 @@ pub async fn delete(
 ) -> Result<StatusCode> {
     let scope = api.scope(&caller, "clustertemplate:delete_all_projects")?;
     let template = cluster_template::store::find(&api.conductor.db, &scope, &ident).await?;
-    api.allow(&caller, "clustertemplate:delete", &Target::owned(&template.project_id, &template.user_id))?;
+    api.allow(&caller, "clustertemplate:delete", Some(Target::object(&template.project_id, &template.user_id)))?;
     cluster_template::delete(&api.conductor, &template).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -343,7 +343,7 @@ fn patched(template: &cluster_template::ClusterTemplate, changes: &[patch::Chang
 }
 
 fn publishing(api: &Api, caller: &Caller) -> Publishing {
-    match api.allow(caller, "clustertemplate:publish", &Target::of(caller)) {
+    match api.allow(caller, "clustertemplate:publish", None) {
         Ok(()) => Publishing::Allowed,
         Err(_) => Publishing::Refused,
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Api;
-use crate::authorize::Target;
+use crate::policy::Target;
 use crate::body::{Field, Null, Payload};
 use crate::caller::Caller;
 use crate::cluster_view::{Full, Summary};
@@ -205,7 +205,7 @@ async fn page_of(
     [rule, all_projects]: [&'static str; 2],
     path: &str,
 ) -> Result<(Vec<cluster::View>, Option<String>)> {
-    api.allow(caller, rule, &Target::of(caller))?;
+    api.allow(caller, rule, None)?;
     let scope = api.scope(caller, all_projects)?;
     let page = listing.page(api.conductor.config.api.max_limit)?;
     let views = cluster::store::list(&api.conductor.db, &scope, &page).await?;
@@ -228,7 +228,7 @@ pub async fn show(
 ) -> Result<Json<Full>> {
     let scope = api.scope(&caller, "cluster:get_one_all_projects")?;
     let view = cluster::store::view(&api.conductor.db, &scope, &ident).await?;
-    api.allow(&caller, "cluster:get", &Target::owned(&view.cluster.project_id, &view.cluster.user_id))?;
+    api.allow(&caller, "cluster:get", Some(Target::object(&view.cluster.project_id, &view.cluster.user_id)))?;
     Ok(Json(Full::with_faults(view, &base, version)))
 }
 
@@ -244,7 +244,7 @@ pub async fn create(
     payload: Payload,
 ) -> Result<(StatusCode, Json<Accepted>)> {
     let given = Given::read(&payload, version)?;
-    api.allow(&caller, "cluster:create", &Target::of(&caller))?;
+    api.allow(&caller, "cluster:create", None)?;
     let scope = api.scope(&caller, "clustertemplate:get_one_all_projects")?;
     let template = cluster_template::store::find(&api.conductor.db, &scope, given.template()).await;
     let template = template.map_err(|error| unknown_template(error, version))?;
@@ -273,7 +273,7 @@ pub async fn delete(
 ) -> Result<StatusCode> {
     let scope = api.scope(&caller, "cluster:delete_all_projects")?;
     let cluster = cluster::store::find(&api.conductor.db, &scope, &ident).await?;
-    api.allow(&caller, "cluster:delete", &Target::owned(&cluster.project_id, &cluster.user_id))?;
+    api.allow(&caller, "cluster:delete", Some(Target::object(&cluster.project_id, &cluster.user_id)))?;
     cluster::delete(&api.conductor, &caller.0, &cluster).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use conductor::node;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -71,7 +72,8 @@ pub async fn service_account(
 ) -> Result<Json<ServiceAccount>> {
     let Which { cluster, node } = Which::of(segments)?;
     let pair = node::service_account(&api.conductor, &holder, &cluster, &node).await?;
-    Ok(Json(ServiceAccount { private_key: pair.private_key, public_key: pair.public_key }))
+    let private_key = pair.private_key.expose_secret().to_owned();
+    Ok(Json(ServiceAccount { private_key, public_key: pair.public_key }))
 }
 
 /// Gives a control plane node the credential of the cluster's own controllers.

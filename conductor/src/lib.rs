@@ -21,6 +21,7 @@ pub mod operation;
 pub mod page;
 pub mod pki;
 pub mod quota;
+pub mod readiness;
 pub mod run;
 pub mod scope;
 pub mod secret;

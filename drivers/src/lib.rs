@@ -49,4 +49,10 @@ pub trait Driver: Send + Sync {
 
     /// The certificates a node with this role may ask for with its bootstrap token.
     fn profiles(&self, role: Role) -> &'static [Profile];
+
+    /// Names besides a node's own that certificates of nodes with this role may carry.
+    fn alternative_names(&self, desired: &Desired, role: Role) -> Vec<String>;
+
+    /// Networks whose addresses certificates of nodes with this role may carry; `subnet` is the user's own, if given.
+    fn networks(&self, desired: &Desired, role: Role, subnet: Option<&str>) -> Vec<String>;
 }

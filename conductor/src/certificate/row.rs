@@ -52,6 +52,20 @@ pub enum Kind {
     ServiceAccount,
 }
 
+impl Kind {
+    /// The word as it is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubernetes",
+            Self::Etcd => "etcd",
+            Self::FrontProxy => "front-proxy",
+            Self::Client => "client",
+            Self::ServiceAccount => "service-account",
+        }
+    }
+}
+
 impl From<drivers::Ca> for Kind {
     fn from(ca: drivers::Ca) -> Self {
         match ca {

@@ -14,7 +14,7 @@ use crate::{Conductor, Error, Result, cluster_template, lookup};
 
 /// What was found for a cluster, and what it was asked to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// What was asked for, after inheritance.
     pub desired: Desired,
     /// The image of all nodes.
@@ -65,7 +65,7 @@ impl Facts {
     }
 
     /// As kept in the cluster's row.
-    pub(super) fn of(cluster: &super::Cluster) -> Result<Self> {
+    pub(crate) fn of(cluster: &super::Cluster) -> Result<Self> {
         let json = cluster.spec.clone().ok_or_else(|| Error::internal("the cluster's facts are not on record"))?;
         serde_json::from_value(json).map_err(Error::internal)
     }

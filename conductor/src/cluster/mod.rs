@@ -4,7 +4,7 @@ pub(crate) mod authority;
 pub mod create;
 pub(crate) mod credential;
 pub mod delete;
-mod facts;
+pub(crate) mod facts;
 mod finish;
 pub mod name;
 pub(crate) mod progress;

@@ -8,6 +8,6 @@ pub(crate) mod token;
 
 pub(crate) use admit::{admit, bootstrap_token};
 pub use report::{Report, authenticate, cloud_config, report, service_account};
-pub(crate) use report::{known, prefix_of};
+pub(crate) use report::prefix_of;
 pub use row::{Model as Node, Phase};
 pub use token::Model as BootstrapToken;

@@ -86,7 +86,7 @@ pub async fn service_account(
     holder: &BootstrapToken,
     cluster: &str,
     node: &str,
-) -> Result<certificate::KeyPair> {
+) -> Result<certificate::ServiceAccount> {
     known(conductor, holder, cluster, node).await?;
     masters_only(holder)?;
     certificate::service_account(conductor, cluster).await
@@ -107,7 +107,7 @@ fn masters_only(holder: &BootstrapToken) -> Result<()> {
 }
 
 /// The token opens one cluster, and there only the names of its own nodegroup.
-pub(crate) async fn known(conductor: &Conductor, holder: &BootstrapToken, cluster: &str, node: &str) -> Result<()> {
+async fn known(conductor: &Conductor, holder: &BootstrapToken, cluster: &str, node: &str) -> Result<()> {
     let absent = || Error::not_found(format!("Node {node} could not be found."));
     if holder.cluster_uuid != cluster {
         return Err(absent());

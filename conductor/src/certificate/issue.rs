@@ -1,0 +1,72 @@
+//! Reading authorities and signing requests (the contract's section 6.1; profiles of nodes: drivers).
+
+use std::net::IpAddr;
+
+use drivers::{Ca, Role};
+
+use super::keep::{latest, pair};
+use super::{Kind, ServiceAccount};
+use crate::cluster::{self, facts::Facts};
+use crate::column::now;
+use crate::node::{self, BootstrapToken};
+use crate::pki::{NodeScope, Request, Signer};
+use crate::scope::Scope;
+use crate::{Conductor, Error, Result};
+
+/// The certificate of one of the cluster's authorities, in PEM.
+///
+/// # Errors
+/// Not found while the cluster's keys are still being made.
+pub async fn authority(conductor: &Conductor, cluster: &str, ca: Ca) -> Result<String> {
+    latest(conductor, cluster, ca.into()).await.map(|found| found.certificate)
+}
+
+/// Signs a user's request; any subject goes, as with the real service (the contract's B-18).
+///
+/// # Errors
+/// Invalid, in the contract's words, for a request that cannot be signed.
+pub async fn sign(conductor: &Conductor, cluster: &str, ca: Ca, csr: &str) -> Result<String> {
+    let request = Request::parse(csr)?;
+    let signer = Signer::new(&pair(conductor, cluster, ca.into()).await?)?;
+    signer.sign_for_user(&request, conductor.config.x509.user_validity_days, now())
+}
+
+/// Signs a node's request, which must fit one of the profiles of the node's role.
+///
+/// # Errors
+/// Invalid, naming what does not fit; not found while the cluster's keys are still being made.
+pub async fn sign_for_node(conductor: &Conductor, holder: &BootstrapToken, ca: Ca, csr: &str) -> Result<String> {
+    let request = Request::parse(csr)?;
+    let scope = scope(conductor, holder).await?;
+    let signer = Signer::new(&pair(conductor, &holder.cluster_uuid, ca.into()).await?)?;
+    signer.sign_for_node(ca, &request, &scope, conductor.config.x509.node_validity_days, now())
+}
+
+/// The key pair that signs service account tokens; the same on all control plane nodes.
+///
+/// # Errors
+/// Not found while the cluster's keys are still being made.
+pub async fn service_account(conductor: &Conductor, cluster: &str) -> Result<ServiceAccount> {
+    let pair = pair(conductor, cluster, Kind::ServiceAccount).await?;
+    Ok(ServiceAccount { public_key: pair.certificate, private_key: pair.private_key })
+}
+
+/// What a nodegroup's nodes may put into their certificates.
+async fn scope(conductor: &Conductor, holder: &BootstrapToken) -> Result<NodeScope> {
+    let cluster = cluster::store::find(&conductor.db, &Scope::All, &holder.cluster_uuid).await?;
+    let prefix = node::prefix_of(conductor, holder).await?;
+    let role = if holder.role == "master" { Role::Master } else { Role::Worker };
+    let driver = conductor.driver(&cluster.driver)?;
+    let facts = Facts::of(&cluster)?;
+    let names = driver.alternative_names(&facts.desired, role);
+    let subnet = facts.network.fixed.as_ref().map(|fixed| fixed.cidr.clone());
+    let networks = driver.networks(&facts.desired, role, subnet.as_deref());
+    let parse = |text: &String| text.parse().map_err(|_| Error::internal(format!("{text:?} is not a network")));
+    Ok(NodeScope {
+        node_prefix: prefix.ok_or_else(|| Error::not_found("The node's nodegroup could not be found."))?,
+        profiles: driver.profiles(role).to_vec(),
+        dns_names: names,
+        addresses: vec![IpAddr::from([127, 0, 0, 1])],
+        networks: networks.iter().map(parse).collect::<Result<_>>()?,
+    })
+}
