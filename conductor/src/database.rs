@@ -9,12 +9,14 @@ use migrations::Migrator;
 use migrations::sea_orm_migration::{IntoSchemaManagerConnection, MigratorTrait, SchemaManager, seaql_migrations};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, sqlx,
+    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait, IdenStatic, IsolationLevel, Iterable, RuntimeErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, sqlx,
 };
 use secrecy::ExposeSecret;
 
 use crate::{Config, Error, Kind, Result};
+use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, operation, quota, service};
 
 /// How long a writer waits for another one, and a request for a free connection.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -121,6 +123,31 @@ pub async fn check_schema(db: &DatabaseConnection) -> Result<()> {
             ),
         )),
     }
+}
+
+/// A table's name, and its columns with whether each may be empty.
+pub type Columns = (String, Vec<(String, bool)>);
+
+/// Every table as the row types expect it, for comparison with a schema.
+#[must_use]
+pub fn expected_tables() -> Vec<Columns> {
+    fn table<E: EntityTrait>() -> Columns {
+        let column = |column: E::Column| (column.as_str().to_owned(), column.def().is_null());
+        (E::default().table_name().to_owned(), E::Column::iter().map(column).collect())
+    }
+    vec![
+        table::<certificate::row::Entity>(),
+        table::<cluster::row::Entity>(),
+        table::<cluster_template::row::Entity>(),
+        table::<lease::row::Entity>(),
+        table::<node::row::Entity>(),
+        table::<node::token::Entity>(),
+        table::<nodegroup::row::Entity>(),
+        table::<operation::row::Entity>(),
+        table::<quota::row::Entity>(),
+        table::<quota::usage::Entity>(),
+        table::<service::row::Entity>(),
+    ]
 }
 
 /// Asks the database for a sign of life.

@@ -1,0 +1,176 @@
+//! Operations.
+
+use chrono::TimeDelta;
+use conductor::cluster::Cluster;
+use conductor::column::now;
+use conductor::operation::State;
+use conductor::operation::store::{
+    self, End, Observation, active, begin_step, erase_token, find, finish, insert, observe, of_cluster, overdue, prune,
+    set_progress, supersede, unfinished,
+};
+use conductor::{Kind, database};
+use serde_json::json;
+
+use crate::databases::TestDatabase;
+use crate::sample;
+
+on_every_database!(
+    one_operation_is_active_at_a_time,
+    of_many_at_once_one_begins,
+    steps_run_only_while_it_has_not_ended,
+    the_end_is_written_once,
+    another_takes_its_place,
+    observations_are_written_together,
+    what_has_not_ended_is_found,
+);
+
+async fn a_cluster(t: &TestDatabase) -> Cluster {
+    let template = sample::kept_template(&t.db, "p1").await;
+    sample::kept_cluster(&t.db, "c", &template, "p1").await
+}
+
+async fn one_operation_is_active_at_a_time(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let error = insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Conflict);
+    let first = active(&t.db, &cluster.uuid).await.unwrap().unwrap();
+    assert!(finish(&t.db, &first.uuid, End::succeeded()).await.unwrap());
+    assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), None);
+    let second = insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap();
+    assert_eq!((second.number, second.instance.clone()), (2, format!("{}/cluster.update/2", cluster.uuid)));
+    assert_eq!(find(&t.db, &second.uuid).await.unwrap(), Some(second.clone()));
+    assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), Some(second.clone()));
+    let newest: Vec<i32> =
+        of_cluster(&t.db, &cluster.uuid, 10).await.unwrap().iter().map(|operation| operation.number).collect();
+    assert_eq!(newest, [2, 1]);
+    assert_eq!(find(&t.db, &sample::uuid()).await.unwrap(), None);
+}
+
+async fn of_many_at_once_one_begins(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let first = active(&t.db, &cluster.uuid).await.unwrap().unwrap();
+    finish(&t.db, &first.uuid, End::succeeded()).await.unwrap();
+    let racers = (0..20).map(|_| {
+        let (db, new) = (t.db.clone(), sample::operation(&cluster, "cluster.update"));
+        tokio::spawn(async move {
+            database::retry(|| async {
+                let transaction = database::begin(&db).await?;
+                let operation = insert(&transaction, new.clone()).await?;
+                transaction.commit().await?;
+                Ok(operation)
+            })
+            .await
+        })
+    });
+    let outcomes: Vec<_> =
+        futures::future::join_all(racers).await.into_iter().map(|outcome| outcome.unwrap()).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    for error in outcomes.into_iter().filter_map(Result::err) {
+        assert_eq!(error.kind, Kind::Conflict, "{}", error.chain());
+    }
+}
+
+async fn steps_run_only_while_it_has_not_ended(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let uuid = active(&t.db, &cluster.uuid).await.unwrap().unwrap().uuid;
+    assert!(begin_step(&t.db, &uuid, "identity", 1).await.unwrap());
+    let first = find(&t.db, &uuid).await.unwrap().unwrap();
+    assert_eq!((first.state, first.step.as_deref(), first.attempt), (State::Running, Some("identity"), 1));
+    assert!(begin_step(&t.db, &uuid, "submit", 3).await.unwrap());
+    let second = find(&t.db, &uuid).await.unwrap().unwrap();
+    assert_eq!((second.step.as_deref(), second.attempt), (Some("submit"), 3));
+    assert!(first.started_at.is_some());
+    assert_eq!(second.started_at, first.started_at);
+
+    assert!(set_progress(&t.db, &uuid, json!({"percent": 40})).await.unwrap());
+    assert_eq!(find(&t.db, &uuid).await.unwrap().unwrap().progress, Some(json!({"percent": 40})));
+    assert_eq!(second.token, Some(vec![0, 159, 255]));
+    erase_token(&t.db, &uuid).await.unwrap();
+    assert_eq!(find(&t.db, &uuid).await.unwrap().unwrap().token, None);
+
+    assert!(finish(&t.db, &uuid, End::succeeded()).await.unwrap());
+    let ended = find(&t.db, &uuid).await.unwrap();
+    assert!(!begin_step(&t.db, &uuid, "await", 1).await.unwrap());
+    assert!(!set_progress(&t.db, &uuid, json!({})).await.unwrap());
+    assert_eq!(find(&t.db, &uuid).await.unwrap(), ended);
+}
+
+async fn the_end_is_written_once(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let uuid = active(&t.db, &cluster.uuid).await.unwrap().unwrap().uuid;
+    let fault = json!({"resource": "OS::Nova::Server"});
+    let end = End::failed("QUOTA", "No room", Some(fault.clone()));
+    assert!(finish(&t.db, &uuid, end).await.unwrap());
+    assert!(!finish(&t.db, &uuid, End::succeeded()).await.unwrap());
+    let ended = find(&t.db, &uuid).await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.active, ended.token), (State::Failed, None, None));
+    assert_eq!((ended.code.as_deref(), ended.message.as_deref()), (Some("QUOTA"), Some("No room")));
+    assert_eq!(ended.fault, Some(fault));
+    assert!(ended.finished_at.is_some());
+
+    assert_eq!(prune(&t.db, ended.created_at).await.unwrap(), 0);
+    assert_eq!(prune(&t.db, now() + TimeDelta::seconds(1)).await.unwrap(), 1);
+    assert_eq!(find(&t.db, &uuid).await.unwrap(), None);
+}
+
+async fn another_takes_its_place(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let transaction = database::begin(&t.db).await.unwrap();
+    let superseded = supersede(&transaction, &cluster.uuid).await.unwrap().unwrap();
+    let delete = insert(&transaction, sample::operation(&cluster, "cluster.delete")).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(superseded.kind, "cluster.create");
+    assert_eq!(find(&t.db, &superseded.uuid).await.unwrap().unwrap().state, State::Superseded);
+    assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), Some(delete.clone()));
+    finish(&t.db, &delete.uuid, End::succeeded()).await.unwrap();
+    assert_eq!(supersede(&t.db, &cluster.uuid).await.unwrap(), None);
+}
+
+async fn observations_are_written_together(t: TestDatabase) {
+    let template = sample::kept_template(&t.db, "p1").await;
+    let mut seen = Vec::new();
+    for number in 0..5 {
+        let cluster = sample::kept_cluster(&t.db, &format!("c{number}"), &template, "p1").await;
+        let operation = active(&t.db, &cluster.uuid).await.unwrap().unwrap().uuid;
+        let reason = (number % 2 == 0).then(|| format!("reason {number}"));
+        seen.push(Observation { operation, status: format!("STATUS_{number}"), reason });
+    }
+    let untouched = seen.pop().unwrap().operation;
+    let ended = seen[3].operation.clone();
+    finish(&t.db, &ended, End::succeeded()).await.unwrap();
+    seen.push(Observation { operation: sample::uuid(), status: "X".into(), reason: None });
+    let at = now();
+    observe(&t.db, &seen, at).await.unwrap();
+    observe(&t.db, &[], at).await.unwrap();
+    for observation in &seen[..3] {
+        let kept = find(&t.db, &observation.operation).await.unwrap().unwrap();
+        assert_eq!(kept.observed_status.as_ref(), Some(&observation.status));
+        assert_eq!((kept.observed_reason, kept.observed_at), (observation.reason.clone(), Some(at)));
+    }
+    for uuid in [untouched, ended] {
+        let kept = find(&t.db, &uuid).await.unwrap().unwrap();
+        assert_eq!((kept.observed_status, kept.observed_reason, kept.observed_at), (None, None, None));
+    }
+}
+
+async fn what_has_not_ended_is_found(t: TestDatabase) {
+    let template = sample::kept_template(&t.db, "p1").await;
+    let mut uuids = Vec::new();
+    for number in 0..4 {
+        let mut new = sample::new_cluster(&format!("c{number}"), &template, "p1");
+        new.operation.deadline = (number > 0).then(|| now() + TimeDelta::seconds(60 - number));
+        let cluster = conductor::cluster::store::insert(&t.db, new).await.unwrap().cluster;
+        uuids.push(active(&t.db, &cluster.uuid).await.unwrap().unwrap().uuid);
+    }
+    store::begin_step(&t.db, &uuids[1], "submit", 1).await.unwrap();
+    finish(&t.db, &uuids[2], End::failed("X", "x", None)).await.unwrap();
+    let first = unfinished(&t.db, 0, 2).await.unwrap();
+    let rest = unfinished(&t.db, first[1].id, 10).await.unwrap();
+    let found: Vec<String> = first.into_iter().chain(rest).map(|operation| operation.uuid).collect();
+    assert_eq!(found, [uuids[0].clone(), uuids[1].clone(), uuids[3].clone()]);
+
+    assert_eq!(overdue(&t.db, now(), 10).await.unwrap(), []);
+    let late = overdue(&t.db, now() + TimeDelta::seconds(120), 10).await.unwrap();
+    let late: Vec<String> = late.into_iter().map(|operation| operation.uuid).collect();
+    assert_eq!(late, [uuids[3].clone(), uuids[1].clone()]);
+}

@@ -1,0 +1,225 @@
+//! Private database servers for the tests: own files, a free port on loopback, gone when the tests end, however they
+//! end. One server of a kind per test program, a database of its own per test.
+//!
+//! Needs Debian's `postgresql` and `mariadb-server`. Where they are missing the tests fail: what holds on a database
+//! must be seen on that database.
+
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use conductor::{Config, database};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use tempfile::TempDir;
+
+/// Runs a server until standard input closes, which the kernel does when the tests are gone; then removes its files.
+const KEEPER: &str = r#"
+directory=$1; shift
+"$@" >"$directory/log" 2>&1 </dev/null &
+server=$!
+read -r _
+kill -QUIT $server; sleep 0.1; kill -KILL $server
+wait $server
+rm -rf "$directory"
+"#;
+/// `nobody`: servers refuse to run as root.
+const NOBODY: u32 = 65534;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+    /// A server.
+    MariaDb,
+}
+
+/// A database of one test.
+pub struct TestDatabase {
+    /// Which kind.
+    pub kind: Kind,
+    /// What names it to the code under test.
+    pub config: Config,
+    /// A connection made by the code under test.
+    pub db: DatabaseConnection,
+    /// Holds the state directory.
+    _state: TempDir,
+}
+
+impl TestDatabase {
+    /// A new database without a schema.
+    pub async fn empty(kind: Kind) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let mut config = Config { state_dir: state.path().join("state"), ..Config::default() };
+        config.database.url = match kind {
+            Kind::Sqlite => None,
+            Kind::Postgres => Some(postgres().create().await.into()),
+            Kind::MariaDb => Some(mariadb().create().await.into()),
+        };
+        let db = database::connect(&config).await.unwrap();
+        Self { kind, config, db, _state: state }
+    }
+
+    /// A new database with the present schema.
+    pub async fn new(kind: Kind) -> Self {
+        let fresh = Self::empty(kind).await;
+        database::migrate(&fresh.db).await.unwrap();
+        fresh
+    }
+}
+
+/// A running server.
+struct Server {
+    /// URL up to the database's name.
+    url: String,
+    /// The process that ends it; never waited for, since the tests' end is its end.
+    _keeper: Child,
+}
+
+impl Server {
+    async fn create(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let default = if self.url.starts_with("mysql") { "mysql" } else { "postgres" };
+        let admin = Database::connect(format!("{}/{default}", self.url)).await.unwrap();
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+        admin.close().await.unwrap();
+        format!("{}/{name}", self.url)
+    }
+}
+
+fn postgres() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let directory = directory("postgres");
+        let data = directory.join("data");
+        let programs = postgres_programs();
+        let mut init = Command::new(programs.join("initdb"));
+        init.args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]);
+        succeed(init.arg(&data));
+        start(&directory, |port| {
+            let mut server = Command::new(programs.join("postgres"));
+            server.arg("-D").arg(&data).arg("-p").arg(port.to_string());
+            for setting in [
+                "listen_addresses=127.0.0.1",
+                "unix_socket_directories=",
+                "fsync=off",
+                "synchronous_commit=off",
+                "full_page_writes=off",
+                "max_connections=500",
+                "shared_buffers=32MB",
+            ] {
+                server.args(["-c", setting]);
+            }
+            (server, format!("postgres://postgres@127.0.0.1:{port}"))
+        })
+    })
+}
+
+fn mariadb() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let directory = directory("mariadb");
+        let data = directory.join("data");
+        let path = |option: &str, path: &Path| format!("--{option}={}", path.display());
+        let mut init = Command::new("mariadb-install-db");
+        init.args([
+            "--no-defaults",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+        ]);
+        succeed(init.arg(path("datadir", &data)));
+        start(&directory, |port| {
+            let mut server = Command::new(mariadbd());
+            server.arg("--no-defaults").arg(path("datadir", &data)).arg(path("socket", &directory.join("socket")));
+            server.arg(path("pid-file", &directory.join("pid"))).arg(format!("--port={port}"));
+            server.args([
+                "--bind-address=127.0.0.1",
+                "--skip-name-resolve",
+                "--max-connections=500",
+                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-flush-method=nosync",
+                "--innodb-buffer-pool-size=64M",
+                "--innodb-log-file-size=32M",
+                "--skip-log-bin",
+            ]);
+            // As installed, the server compares text without regard to case; the schema must not rely on it.
+            server.args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]);
+            (server, format!("mysql://root@127.0.0.1:{port}"))
+        })
+    })
+}
+
+/// Starts the server and waits until it takes connections. Another process may be faster at the free port: try again.
+fn start(directory: &Path, command: impl Fn(u16) -> (Command, String)) -> Server {
+    for _ in 0..5 {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let (server, url) = command(port);
+        let mut kept = Command::new("sh");
+        kept.args(["-c", KEEPER, "keeper"]).arg(directory).arg(server.get_program()).args(server.get_args());
+        let mut keeper = unprivileged(&mut kept).stdin(Stdio::piped()).spawn().unwrap();
+        let end = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < end {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Server { url, _keeper: keeper };
+            }
+            let log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
+            if log.contains("Address already in use") {
+                break;
+            }
+            assert!(keeper.try_wait().unwrap().is_none(), "the server does not start: {log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    panic!("the server does not start: {}", std::fs::read_to_string(directory.join("log")).unwrap_or_default());
+}
+
+fn directory(name: &str) -> PathBuf {
+    let directory = tempfile::Builder::new().prefix(&format!("jeroboam-{name}-")).tempdir().unwrap().keep();
+    if is_root() {
+        chown(&directory, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    directory
+}
+
+fn succeed(command: &mut Command) {
+    let name = command.get_program().to_owned();
+    let output = unprivileged(command).output().unwrap_or_else(|error| panic!("{name:?}: {error}; install it"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{name:?} failed: {} {}", text(&output.stdout), text(&output.stderr));
+}
+
+fn unprivileged(command: &mut Command) -> &mut Command {
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command.current_dir("/")
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// Debian keeps the server's programs out of the path, by version.
+fn postgres_programs() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("apt-get install postgresql");
+    let newest =
+        versions.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).filter(|bin| bin.join("initdb").exists());
+    newest.max().expect("apt-get install postgresql")
+}
+
+fn mariadbd() -> &'static str {
+    ["/usr/sbin/mariadbd", "/usr/bin/mariadbd", "/usr/libexec/mariadbd"]
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .expect("apt-get install mariadb-server")
+}
