@@ -141,7 +141,7 @@ impl Interface {
 }
 
 /// `[trust]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Trust {
     /// Domain of the trustee users, by identifier.
@@ -333,18 +333,6 @@ impl Default for Keystone {
             interface: Interface::Public,
             cafile: None,
             timeout_s: 30,
-        }
-    }
-}
-
-impl Default for Trust {
-    fn default() -> Self {
-        Self {
-            trustee_domain_id: None,
-            trustee_domain_name: None,
-            trustee_domain_admin_name: None,
-            trustee_domain_admin_password: None,
-            roles: Vec::new(),
         }
     }
 }
