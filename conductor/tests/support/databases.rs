@@ -198,7 +198,7 @@ fn answers(port: u16, log: &Path) -> bool {
 }
 
 fn directory(name: &str) -> PathBuf {
-    let directory = tempfile::Builder::new().prefix(&format!("jeroboam-{name}-")).tempdir().unwrap().keep();
+    let directory = tempfile::Builder::new().prefix(&format!("jeroboam-records-{name}-")).tempdir().unwrap().keep();
     if is_root() {
         chown(&directory, Some(NOBODY), Some(NOBODY)).unwrap();
     }
