@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
-use crate::policy::Target;
 use crate::body::{Field, Payload};
 use crate::caller::{Caller, Principal};
 use crate::coerce::{self, TEXT};
 use crate::error::{Error, Result};
 use crate::ident::Segments;
 use crate::links::{Base, Link};
+use crate::policy::Target;
 use crate::query::{Arguments, Given, Nothing, Query};
 
 /// The words for each authority; the first of each is ours.
@@ -45,9 +45,9 @@ pub(crate) const FIELDS: &[Field] = &[
 
 fn authority(word: &str) -> Result<Ca> {
     let known = AUTHORITIES.iter().find(|(name, _)| *name == word);
-    known.map(|(_, ca)| *ca).ok_or_else(|| {
-        Error::field("ca_cert_type", word, "Allowed: kubernetes, kubelet, etcd, front-proxy.")
-    })
+    known
+        .map(|(_, ca)| *ca)
+        .ok_or_else(|| Error::field("ca_cert_type", word, "Allowed: kubernetes, kubelet, etcd, front-proxy."))
 }
 
 /// Which authority is meant.

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use conductor::cluster_template::{self, Draft, Publishing};
-use http::header::{HeaderName, LOCATION};
 use http::StatusCode;
+use http::header::{HeaderName, LOCATION};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::Api;
-use crate::policy::Target;
 use crate::body::{Field, Null, Payload};
 use crate::caller::Caller;
 use crate::coerce::{Kind, TEXT};
@@ -21,6 +20,7 @@ use crate::ident::Ident;
 use crate::links::{Base, Link};
 use crate::page::{self, Listing};
 use crate::patch::{self, Rules};
+use crate::policy::Target;
 use crate::query::{Nothing, Query};
 use crate::time;
 
@@ -70,8 +70,16 @@ const PATCHES: Rules = Rules {
     fields: FIELDS,
     internal: &["id", "uuid", "project_id", "user_id", "links", "created_at", "updated_at"],
     mandatory: &[
-        "coe", "image_id", "external_network_id", "network_driver", "cluster_distro", "registry_enabled",
-        "tls_disabled", "public", "server_type", "hidden",
+        "coe",
+        "image_id",
+        "external_network_id",
+        "network_driver",
+        "cluster_distro",
+        "registry_enabled",
+        "tls_disabled",
+        "public",
+        "server_type",
+        "hidden",
     ],
 };
 

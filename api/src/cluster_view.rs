@@ -190,7 +190,11 @@ impl Full {
 }
 
 fn addresses(nodegroups: &[Nodegroup], which: impl Fn(&str) -> bool) -> Vec<String> {
-    nodegroups.iter().filter(|group| which(&group.role)).flat_map(|group| group.node_addresses.iter().cloned()).collect()
+    nodegroups
+        .iter()
+        .filter(|group| which(&group.role))
+        .flat_map(|group| group.node_addresses.iter().cloned())
+        .collect()
 }
 
 /// How labels differ from those of the parent they were inherited from.

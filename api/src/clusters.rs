@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Api;
-use crate::policy::Target;
 use crate::body::{Field, Null, Payload};
 use crate::caller::Caller;
 use crate::cluster_view::{Full, Summary};
@@ -19,6 +18,7 @@ use crate::ident::Ident;
 use crate::links::Base;
 use crate::microversion::Microversion;
 use crate::page::{self, Listing};
+use crate::policy::Target;
 use crate::query::{Nothing, Query};
 
 const COLLECTION: &str = "clusters";
@@ -102,9 +102,7 @@ impl Given {
         object.0.entry("create_timeout").or_insert_with(|| CREATE_TIMEOUT.into());
         let given: Self = object.into()?;
         if given.node_count == Some(0) && version < ZERO_NODES {
-            return Err(Error::invalid(
-                "Resizing a nodegroup to zero is not supported in the provided microversion.",
-            ));
+            return Err(Error::invalid("Resizing a nodegroup to zero is not supported in the provided microversion."));
         }
         Ok(given)
     }

@@ -105,10 +105,7 @@ mod tests {
     #[test]
     fn a_direction_is_up_or_down() {
         assert_eq!(page("sort_dir=desc").unwrap().sort_dir, Direction::Descending);
-        assert_eq!(
-            page("sort_dir=x").unwrap_err(),
-            "Invalid sort direction: x. Acceptable values are 'asc' or 'desc'"
-        );
+        assert_eq!(page("sort_dir=x").unwrap_err(), "Invalid sort direction: x. Acceptable values are 'asc' or 'desc'");
     }
 
     #[test]

@@ -106,7 +106,10 @@ fn merge(body: &mut Value, change: Value) {
 fn cloud(base: &str) -> Router {
     Router::new()
         .route("/v3/auth/tokens", post(log_in).get(validate))
-        .route("/v3/projects/{id}", get(async |Path(id): Path<String>| Json(json!({"project": {"id": id, "name": id}}))))
+        .route(
+            "/v3/projects/{id}",
+            get(async |Path(id): Path<String>| Json(json!({"project": {"id": id, "name": id}}))),
+        )
         .route("/image/v2/images", get(images))
         .route("/image/v2/images/{id}", get(absent))
         .route("/compute/v2.1/flavors/{id}", get(flavor))
@@ -162,7 +165,8 @@ fn identity(base: &str, user: &str, project: &str, roles: &[&str]) -> Value {
 
 async fn images(Query(wanted): Query<HashMap<String, String>>) -> Response {
     let image = |properties: Value| {
-        let mut image = json!({"id": "0d9b4e0a-54f7-4a4e-8c36-3bd5f1b54d5e", "name": wanted["name"], "status": "active"});
+        let mut image =
+            json!({"id": "0d9b4e0a-54f7-4a4e-8c36-3bd5f1b54d5e", "name": wanted["name"], "status": "active"});
         merge(&mut image, properties);
         image
     };

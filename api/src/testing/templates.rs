@@ -18,10 +18,18 @@ async fn a_new_template_has_every_member_and_a_location() {
     members.sort_unstable();
     insta::assert_json_snapshot!("template_members", members);
     for (member, value) in [
-        ("server_type", json!("vm")), ("network_driver", json!("flannel")), ("cluster_distro", json!("ubuntu")),
-        ("driver", json!("kubernetes")), ("floating_ip_enabled", json!(true)), ("master_lb_enabled", json!(false)),
-        ("public", json!(false)), ("labels", json!({"a": "True", "b": "1"})), ("updated_at", Value::Null),
-        ("project_id", json!("p1")), ("user_id", json!("alice")), ("keypair_id", Value::Null),
+        ("server_type", json!("vm")),
+        ("network_driver", json!("flannel")),
+        ("cluster_distro", json!("ubuntu")),
+        ("driver", json!("kubernetes")),
+        ("floating_ip_enabled", json!(true)),
+        ("master_lb_enabled", json!(false)),
+        ("public", json!(false)),
+        ("labels", json!({"a": "True", "b": "1"})),
+        ("updated_at", Value::Null),
+        ("project_id", json!("p1")),
+        ("user_id", json!("alice")),
+        ("keypair_id", Value::Null),
     ] {
         assert_eq!(body[member], value, "{member}");
     }
@@ -46,26 +54,62 @@ async fn what_cannot_be_is_refused_in_the_contracts_words() {
     let service = Service::start().await;
     for (change, status, text) in [
         (json!({"coe": null}), 400, "Requested COE type Unset is not supported."),
-        (json!({"coe": "nomad"}), 400, "Invalid input for field/attribute coe. Value: 'nomad'. Allowed: kubernetes, swarm, swarm-mode, mesos."),
-        (json!({"server_type": "pod"}), 400, "Server type pod is not supported, expecting a vm/bm/unspecified server type."),
-        (json!({"network_driver": "cilium"}), 400, "Network driver type cilium is not allowed, expecting a flannel/calico/unspecified network driver."),
+        (
+            json!({"coe": "nomad"}),
+            400,
+            "Invalid input for field/attribute coe. Value: 'nomad'. Allowed: kubernetes, swarm, swarm-mode, mesos.",
+        ),
+        (
+            json!({"server_type": "pod"}),
+            400,
+            "Server type pod is not supported, expecting a vm/bm/unspecified server type.",
+        ),
+        (
+            json!({"network_driver": "cilium"}),
+            400,
+            "Network driver type cilium is not allowed, expecting a flannel/calico/unspecified network driver.",
+        ),
         (json!({"driver": "magic"}), 400, "Cluster driver (magic) not supported. Supported: kubernetes."),
-        (json!({"image_id": "odd-driver"}), 400, "Cluster driver (k8s_capi_helm) not supported. Supported: kubernetes."),
+        (
+            json!({"image_id": "odd-driver"}),
+            400,
+            "Cluster driver (k8s_capi_helm) not supported. Supported: kubernetes.",
+        ),
         (json!({"image_id": "nothing"}), 400, "Image nothing could not be found."),
         (json!({"image_id": "secret"}), 403, "Not authorized for image secret."),
-        (json!({"image_id": "twins"}), 409, "Multiple images exist with the name twins. Please use the image id instead."),
+        (
+            json!({"image_id": "twins"}),
+            409,
+            "Multiple images exist with the name twins. Please use the image id instead.",
+        ),
         (json!({"image_id": "bare"}), 400, "Image bare doesn't contain os_distro field."),
         (json!({"image_id": "queued"}), 400, "Image queued is queued; it must be active."),
         (json!({"flavor_id": "huge"}), 400, "Unable to find flavor huge."),
         (json!({"master_flavor_id": "huge"}), 400, "Unable to find flavor huge."),
         (json!({"external_network_id": "private"}), 400, "Unable to find external network private."),
-        (json!({"external_network_id": "twins"}), 409, "Multiple external networks exist with the name twins. Please use the network id instead."),
+        (
+            json!({"external_network_id": "twins"}),
+            409,
+            "Multiple external networks exist with the name twins. Please use the network id instead.",
+        ),
         (json!({"fixed_network": "nothing"}), 400, "Unable to find fixed network nothing."),
         (json!({"fixed_subnet": "nothing"}), 400, "Unable to find fixed subnet nothing."),
-        (json!({"fixed_network": "private", "fixed_subnet": "elsewhere"}), 400, "Unable to find fixed subnet elsewhere in the network private."),
+        (
+            json!({"fixed_network": "private", "fixed_subnet": "elsewhere"}),
+            400,
+            "Unable to find fixed subnet elsewhere in the network private.",
+        ),
         (json!({"public": true}), 403, "Not authorized to set public or hidden flag for cluster template."),
-        (json!({"flavor_id": "diskless"}), 400, "Flavor with zero root volume size is not supported when boot_volume_size is zero."),
-        (json!({"labels": {"boot_volume_size": "ten"}}), 400, "The label boot_volume_size is 'ten'; it must be a whole number of GiB."),
+        (
+            json!({"flavor_id": "diskless"}),
+            400,
+            "Flavor with zero root volume size is not supported when boot_volume_size is zero.",
+        ),
+        (
+            json!({"labels": {"boot_volume_size": "ten"}}),
+            400,
+            "The label boot_volume_size is 'ten'; it must be a whole number of GiB.",
+        ),
     ] {
         let refused = service.refused(MEMBER, COLLECTION, usual(change)).await;
         assert_eq!(refused, (status, text.to_owned()));
@@ -93,8 +137,14 @@ async fn who_may_do_what() {
     let uuid = own["uuid"].as_str().unwrap();
     let patch = json!([{"op": "replace", "path": "/name", "value": "n"}]);
     for (who, show, update, create) in [
-        (MEMBER, 200, 200, 201), (COLLEAGUE, 200, 200, 201), (READER, 200, 403, 403), (STRANGER, 404, 404, 201),
-        (ADMIN, 200, 200, 201), ("", 401, 401, 401), ("nonsense", 401, 401, 401), ("eve:p1:", 403, 403, 403),
+        (MEMBER, 200, 200, 201),
+        (COLLEAGUE, 200, 200, 201),
+        (READER, 200, 403, 403),
+        (STRANGER, 404, 404, 201),
+        (ADMIN, 200, 200, 201),
+        ("", 401, 401, 401),
+        ("nonsense", 401, 401, 401),
+        ("eve:p1:", 403, 403, 403),
         ("eve::admin", 403, 403, 403),
     ] {
         let item = format!("/v1/clustertemplates/{uuid}");
@@ -141,13 +191,17 @@ async fn a_patch_changes_what_it_names_after_the_same_checks() {
     let made = service.template(MEMBER, json!({"labels": {"a": "1"}})).await;
     let line = format!("PATCH /v1/clustertemplates/{}", made["uuid"].as_str().unwrap());
     let (status, _, body) = service
-        .ask(MEMBER, &line, json!([
-            {"op": "replace", "path": "/name", "value": "new"},
-            {"op": "add", "path": "/labels/kube.tag", "value": "v1"},
-            {"op": "replace", "path": "/docker_volume_size", "value": "7"},
-            {"op": "replace", "path": "/image_id", "value": "debian"},
-            {"op": "remove", "path": "/flavor_id"},
-        ]))
+        .ask(
+            MEMBER,
+            &line,
+            json!([
+                {"op": "replace", "path": "/name", "value": "new"},
+                {"op": "add", "path": "/labels/kube.tag", "value": "v1"},
+                {"op": "replace", "path": "/docker_volume_size", "value": "7"},
+                {"op": "replace", "path": "/image_id", "value": "debian"},
+                {"op": "remove", "path": "/flavor_id"},
+            ]),
+        )
         .await;
     assert_eq!((status, &body["name"], &body["uuid"]), (200, &json!("new"), &made["uuid"]), "{body}");
     assert_eq!((&body["labels"], &body["docker_volume_size"]), (&json!({"a": "1", "kube.tag": "v1"}), &json!(7)));
@@ -155,7 +209,12 @@ async fn a_patch_changes_what_it_names_after_the_same_checks() {
     assert!(body["updated_at"].is_string());
     for (path, value, status, text) in [
         ("/image_id", json!("nothing"), 400, "Image nothing could not be found."),
-        ("/network_driver", json!("weave"), 400, "Network driver type weave is not supported, expecting a flannel/calico/cilium/unspecified network driver."),
+        (
+            "/network_driver",
+            json!("weave"),
+            400,
+            "Network driver type weave is not supported, expecting a flannel/calico/cilium/unspecified network driver.",
+        ),
         ("/public", json!("true"), 403, "Not authorized to set public or hidden flag for cluster template."),
         ("/user_id", json!("x"), 400, "'/user_id' is an internal attribute and can not be updated"),
         ("/driver", json!("magic"), 400, "Cluster driver (magic) not supported. Supported: kubernetes."),
@@ -190,10 +249,7 @@ async fn a_template_goes_by_uuid_or_by_a_name_that_only_it_has() {
     let by_name = "DELETE /v1/clustertemplates/a%2Fb%20%C3%BC";
     let (status, text) = service.refused(MEMBER, by_name, Value::Null).await;
     assert_eq!(status, 409);
-    assert_eq!(
-        text,
-        "Multiple ClusterTemplates exist with same name. Please use the ClusterTemplate uuid instead."
-    );
+    assert_eq!(text, "Multiple ClusterTemplates exist with same name. Please use the ClusterTemplate uuid instead.");
     let upper = first["uuid"].as_str().unwrap().to_uppercase();
     assert_eq!(service.ask(MEMBER, &format!("DELETE /v1/clustertemplates/{upper}"), Value::Null).await.0, 204);
     let (status, _, body) = service.ask(MEMBER, by_name, Value::Null).await;

@@ -25,9 +25,7 @@ impl Publishing {
     pub(super) fn check(self) -> Result<()> {
         match self {
             Self::Allowed => Ok(()),
-            Self::Refused => {
-                Err(Error::forbidden("Not authorized to set public or hidden flag for cluster template."))
-            }
+            Self::Refused => Err(Error::forbidden("Not authorized to set public or hidden flag for cluster template.")),
         }
     }
 }

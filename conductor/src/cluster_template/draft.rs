@@ -272,7 +272,8 @@ mod tests {
             kubernetes_allowed_network_drivers: vec!["all".into()],
             ..config::ClusterTemplate::default()
         };
-        let mut draft = Draft { coe: Some("kubernetes".into()), network_driver: Some("cilium".into()), ..Draft::default() };
+        let mut draft =
+            Draft { coe: Some("kubernetes".into()), network_driver: Some("cilium".into()), ..Draft::default() };
         assert!(draft.check(&config).is_ok());
     }
 

@@ -33,7 +33,9 @@ impl Wanted<'_> {
         makers.into_iter().min_by_key(|driver| driver.name()).ok_or_else(|| {
             let Self { server_type, os_distro, coe } = self;
             let made = made(enabled);
-            Error::invalid(format!("Cluster type ({server_type}, {os_distro}, {coe}) not supported. Supported: {made}."))
+            Error::invalid(format!(
+                "Cluster type ({server_type}, {os_distro}, {coe}) not supported. Supported: {made}."
+            ))
         })
     }
 
@@ -60,7 +62,9 @@ fn made(enabled: &[&'static dyn Driver]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use drivers::{Addresses, ClusterSpec, Desired, Label, Outputs, Problem, Profile, Provides, RenderError, Role, Stack};
+    use drivers::{
+        Addresses, ClusterSpec, Desired, Label, Outputs, Problem, Profile, Provides, RenderError, Role, Stack,
+    };
 
     use super::*;
 
