@@ -7,7 +7,6 @@ use conductor::node;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use secrecy::ExposeSecret;
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 

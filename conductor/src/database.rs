@@ -22,8 +22,8 @@ use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, oper
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How often a transaction is tried when others stand in its way.
 const ATTEMPTS: u32 = 8;
-/// The name of the lock that lets one process at a time change the schema.
-const LOCK: &str = "jeroboam-schema";
+/// The lock that lets one process at a time change the schema: its name on MariaDB, its number on PostgreSQL.
+const LOCK: (&str, i64) = ("jeroboam-schema", 9_511_201_126);
 
 /// Opens the database that the configuration names; makes the state directory and the SQLite file when absent.
 ///
@@ -75,11 +75,12 @@ pub async fn open(config: &Config) -> Result<DatabaseConnection> {
 pub async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>> {
     // The transaction holds one connection, which holds the lock. On SQLite and PostgreSQL it also makes all steps
     // one; MariaDB commits at every step, and the steps can be repeated.
+    check_server(db).await?;
     let transaction = begin(db).await?;
     lock(&transaction).await?;
     let outcome = take_steps(&transaction).await;
     if db.get_database_backend() == DbBackend::MySql {
-        transaction.execute_unprepared(&format!("SELECT RELEASE_LOCK('{LOCK}')")).await?;
+        transaction.execute_unprepared(&format!("SELECT RELEASE_LOCK('{}')", LOCK.0)).await?;
     }
     let taken = outcome?;
     transaction.commit().await?;
@@ -105,11 +106,18 @@ pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>> {
     Ok(Migrator::migrations().iter().map(|migration| step(migration.name().to_owned())).collect())
 }
 
+/// The names of every step this program knows, in order.
+#[must_use]
+pub fn migration_names() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
+
 /// Refuses a schema that lacks a step. A newer one is fine: steps expand before they contract.
 ///
 /// # Errors
 /// Steps are missing, with the command that takes them; or the database does not answer.
 pub async fn check_schema(db: &DatabaseConnection) -> Result<()> {
+    check_server(db).await?;
     let missing: Vec<Step> = status(db).await?.into_iter().filter(|step| !step.applied).collect();
     match missing.first() {
         None => Ok(()),
@@ -123,6 +131,14 @@ pub async fn check_schema(db: &DatabaseConnection) -> Result<()> {
             ),
         )),
     }
+}
+
+/// Makes the database ready to be served from: SQLite is brought up to date, a server's schema is checked.
+///
+/// # Errors
+/// As [`migrate`] or [`check_schema`].
+pub async fn prepare(db: &DatabaseConnection) -> Result<()> {
+    if db.get_database_backend() == DbBackend::Sqlite { migrate(db).await.map(|_| ()) } else { check_schema(db).await }
 }
 
 /// A table's name, and its columns with whether each may be empty.
@@ -276,6 +292,27 @@ fn trouble(error: &DbErr) -> Trouble {
     }
 }
 
+/// Refuses servers on which the schema would not mean the same.
+async fn check_server(db: &DatabaseConnection) -> Result<()> {
+    if db.get_database_backend() != DbBackend::MySql {
+        return Ok(());
+    }
+    let ask = Statement::from_string(DbBackend::MySql, "SELECT VERSION() AS version");
+    let row = db.query_one_raw(ask).await?;
+    let version = row.map(|row| row.try_get::<String>("", "version")).transpose()?.unwrap_or_default();
+    if is_known_mariadb(&version) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("The database server is {version:?}; allowed: MariaDB 10.6 or later")))
+}
+
+/// Whether that is how MariaDB 10.6 or later calls itself, as `10.11.6-MariaDB-0+deb12u1`.
+fn is_known_mariadb(version: &str) -> bool {
+    let mut numbers = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let release = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version.contains("MariaDB") && release >= (10, 6)
+}
+
 /// The names of the steps that the database has.
 async fn applied<'c>(db: impl IntoSchemaManagerConnection<'c>) -> Result<Vec<String>> {
     let manager = SchemaManager::new(db);
@@ -303,10 +340,10 @@ async fn take_steps(transaction: &DatabaseTransaction) -> Result<Vec<String>> {
 async fn lock(transaction: &DatabaseTransaction) -> Result<()> {
     match transaction.get_database_backend() {
         DbBackend::Postgres => {
-            transaction.execute_unprepared("SELECT pg_advisory_xact_lock(hashtext('jeroboam-schema'))").await?;
+            transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({})", LOCK.1)).await?;
         }
         DbBackend::MySql => {
-            let ask = Statement::from_string(DbBackend::MySql, format!("SELECT GET_LOCK('{LOCK}', 300) AS held"));
+            let ask = Statement::from_string(DbBackend::MySql, format!("SELECT GET_LOCK('{}', 300) AS held", LOCK.0));
             let held = match transaction.query_one_raw(ask).await? {
                 Some(row) => row.try_get::<Option<i64>>("", "held")?,
                 None => None,
@@ -340,6 +377,9 @@ fn sqlite(url: &str, file: Option<PathBuf>) -> Result<ConnectOptions> {
     let parsed: SqliteConnectOptions = url.parse().map_err(|cause| {
         Error::invalid("database.url is not a SQLite URL; allowed: sqlite://<path>").because(cause_of(cause))
     })?;
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(Error::invalid("database.url names a database in memory; allowed: sqlite://<path>"));
+    }
     let file = file.unwrap_or_else(|| parsed.get_filename().to_owned());
     private_file(&file)?;
     let mut options = quiet(ConnectOptions::new(url));
@@ -374,4 +414,19 @@ fn private_file(path: &Path) -> Result<()> {
         Error::new(Kind::Unavailable, format!("The database file {} cannot be opened: {cause}", path.display()))
             .because(cause)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_known_mariadb;
+
+    #[test]
+    fn old_mariadb_and_mysql_are_told_apart() {
+        for known in ["10.6.0-MariaDB", "10.11.6-MariaDB-0+deb12u1", "11.4.2-MariaDB-log"] {
+            assert!(is_known_mariadb(known), "{known}");
+        }
+        for other in ["10.5.23-MariaDB", "8.0.36", "8.4.0-0ubuntu1", "5.5.5-MariaDB", ""] {
+            assert!(!is_known_mariadb(other), "{other}");
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! The clients against real services, where `JEROBOAM_TEST_CLOUD` names the `cloud.json` of a test cloud.
 
+// Lints allow these in test functions only; their helpers stand here too.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 mod cloud_file;
 
 use std::collections::BTreeMap;
@@ -25,9 +28,9 @@ fn secret(text: &str) -> SecretString {
     text.to_owned().into()
 }
 
-/// The tenant as a password login.
-async fn tenant(place: &TestCloud) -> Session {
-    Cloud::new(&place.as_tenant()).unwrap().service().await.unwrap()
+/// A person's password login.
+async fn person(place: &TestCloud, name: &str) -> Session {
+    Cloud::new(&place.as_user(name)).unwrap().service().await.unwrap()
 }
 
 fn is_app_credential(delegated: &Option<Delegation>) -> bool {
@@ -40,18 +43,19 @@ async fn sessions_of_our_user() {
     let cloud = Cloud::new(&place.config()).unwrap();
     let home = cloud.service().await.unwrap();
     assert!(home.identity().delegated.is_none() && home.catalog().has(Service::Heat));
-    let tenant = tenant(&place).await;
+    let tenant = person(&place, "demo").await;
     let there = cloud.in_project(&tenant.project_id()).await.unwrap();
     assert_eq!((there.project_id(), there.user_id()), (tenant.project_id(), home.user_id()));
     assert!(!there.identity().roles.is_empty());
-    assert!(keystone::project_exists(&home, &tenant.project_id()).await.unwrap());
-    assert!(!keystone::project_exists(&home, &"f".repeat(32)).await.unwrap());
+    let admin = person(&place, "admin").await;
+    assert!(keystone::project_exists(&admin, &tenant.project_id()).await.unwrap());
+    assert!(!keystone::project_exists(&admin, &"f".repeat(32)).await.unwrap());
     // A missing project and a missing role look the same, and unlike a wrong password.
     let error = cloud.in_project(&"f".repeat(32)).await.unwrap_err();
     assert_eq!(error.kind, Kind::NotGranted);
     assert!(error.message.contains("openstack role add --user"), "{error}");
-    let other = Cloud::new(&place.as_tenant()).unwrap();
-    assert_eq!(other.in_project(&home.project_id()).await.unwrap_err().kind, Kind::NotGranted);
+    let closed = person(&place, "closed").await;
+    assert_eq!(cloud.in_project(&closed.project_id()).await.unwrap_err().kind, Kind::NotGranted);
     let mut config = place.config();
     config.keystone.password = secret("wrong-password");
     let wrong = Cloud::new(&config).unwrap();
@@ -67,7 +71,7 @@ async fn sessions_of_our_user() {
 async fn trust_and_its_token() {
     let Some(place) = TestCloud::find() else { return };
     let cloud = Cloud::new(&place.config()).unwrap();
-    let (validator, tenant) = (Validator::new(&cloud), tenant(&place).await);
+    let (validator, tenant) = (Validator::new(&cloud), person(&place, "demo").await);
     let admin = cloud.trustee_domain_admin().await.unwrap();
     let domain = admin.identity().domain_id.clone().unwrap();
     let (name, password) = (unique("trustee"), secret("trustee-password"));
@@ -111,7 +115,7 @@ async fn application_credential_of_our_user() {
     let Some(place) = TestCloud::find() else { return };
     let cloud = Cloud::new(&place.config()).unwrap();
     let validator = Validator::new(&cloud);
-    let there = cloud.in_project(&tenant(&place).await.project_id()).await.unwrap();
+    let there = cloud.in_project(&person(&place, "demo").await.project_id()).await.unwrap();
     let (name, word) = (unique("credential"), secret("a-long-enough-secret"));
     let roles = ["member".to_owned()];
     let new = NewApplicationCredential { name: &name, description: "made by a test", roles: &roles, secret: &word };
@@ -137,7 +141,7 @@ async fn application_credential_of_our_user() {
 async fn tokens_of_requests() {
     let Some(place) = TestCloud::find() else { return };
     let cloud = Cloud::new(&place.config()).unwrap();
-    let (validator, tenant) = (Validator::new(&cloud), tenant(&place).await);
+    let (validator, tenant) = (Validator::new(&cloud), person(&place, "demo").await);
     let token = tenant.identity().token.clone();
     let seen = validator.validate(&token).await.unwrap();
     assert_eq!((&seen.user_id, seen.project_id.clone()), (&tenant.user_id(), Some(tenant.project_id())));
@@ -150,7 +154,7 @@ async fn tokens_of_requests() {
     assert!(begun.elapsed() < Duration::from_secs(1), "the second validation of a token asks nobody");
     assert_eq!(validator.validate(&secret("nonsense")).await.unwrap_err().kind, Kind::Unauthorized);
     // A user without the right to ask about others still learns who shows its own token.
-    let humble = Validator::new(&Cloud::new(&place.as_tenant()).unwrap());
+    let humble = Validator::new(&Cloud::new(&place.as_user("demo")).unwrap());
     let ours = cloud.service().await.unwrap().identity();
     assert_eq!(humble.validate(&ours.token).await.unwrap().user_id, ours.user_id);
     assert_eq!(humble.validate(&secret("nonsense")).await.unwrap_err().kind, Kind::Unauthorized);
@@ -160,37 +164,38 @@ async fn tokens_of_requests() {
 #[tokio::test]
 async fn who_acts() {
     let Some(place) = TestCloud::find() else { return };
-    let (config, granted) = (place.config(), Cloud::new(&place.config()).unwrap());
-    let tenant = tenant(&place).await;
+    let (config, cloud) = (place.config(), Cloud::new(&place.config()).unwrap());
+    let tenant = person(&place, "demo").await;
     let password = tenant.identity();
-    assert_eq!(identity::choose(&granted, &config, &password).await.unwrap(), Mode::Service);
-    // The same with a service user that holds nothing on the tenant's project: another tenant.
-    let stranger_config = place.as_other_tenant();
-    let stranger = Cloud::new(&stranger_config).unwrap();
-    assert_eq!(identity::choose(&stranger, &stranger_config, &password).await.unwrap(), Mode::Requester);
+    assert_eq!(identity::choose(&cloud, &config, &password).await.unwrap(), Mode::Service);
     let mut delegated = (*password).clone();
     delegated.delegated = Some(Delegation::ApplicationCredential { id: "x".into(), unrestricted: true });
-    assert_eq!(identity::choose(&granted, &config, &delegated).await.unwrap(), Mode::Service);
-    let command = stranger.grant_command(&tenant.project_id());
+    assert_eq!(identity::choose(&cloud, &config, &delegated).await.unwrap(), Mode::Service);
+    let mut requester = config.clone();
+    requester.heat.act_as = ActAs::Requester;
+    assert_eq!(identity::choose(&cloud, &requester, &password).await.unwrap(), Mode::Requester);
+    // A project where our user holds nothing.
+    let password = person(&place, "closed").await.identity();
+    let mut delegated = (*password).clone();
+    delegated.delegated = Some(Delegation::ApplicationCredential { id: "x".into(), unrestricted: true });
+    assert_eq!(identity::choose(&cloud, &config, &password).await.unwrap(), Mode::Requester);
+    let command = cloud.grant_command(password.project_id.as_deref().unwrap());
     for (act_as, who) in [(ActAs::Auto, &delegated), (ActAs::Requester, &delegated), (ActAs::Service, &*password)] {
-        let mut config = stranger_config.clone();
+        let mut config = config.clone();
         config.heat.act_as = act_as;
-        let error = identity::choose(&stranger, &config, who).await.unwrap_err();
+        let error = identity::choose(&cloud, &config, who).await.unwrap_err();
         assert_eq!(error.kind, conductor::Kind::Forbidden);
         assert!(error.public.contains(&command), "{error}");
     }
     let mut nowhere = (*password).clone();
     nowhere.project_id = None;
-    assert_eq!(identity::choose(&granted, &config, &nowhere).await.unwrap_err().kind, conductor::Kind::Invalid);
+    assert_eq!(identity::choose(&cloud, &config, &nowhere).await.unwrap_err().kind, conductor::Kind::Invalid);
 }
 
 /// A stack's parts, owned.
 struct Parts {
     name: String,
-    template: Value,
-    files: BTreeMap<String, String>,
-    parameters: Map<String, Value>,
-    hidden: BTreeMap<String, String>,
+    stack: drivers::Stack,
     tags: Vec<String>,
 }
 
@@ -198,19 +203,12 @@ impl Parts {
     fn new(what: &str, template: Value) -> Self {
         let (name, tag) = (unique(what), unique("tag"));
         let (files, parameters, hidden) = Default::default();
-        Self { name, template, files, parameters, hidden, tags: vec!["jeroboam-test".into(), tag] }
+        let stack = drivers::Stack { template, files, parameters, hidden, timeout_mins: Some(5) };
+        Self { name, stack, tags: vec!["jeroboam-test".into(), tag] }
     }
 
     fn stack(&self) -> heat::NewStack<'_> {
-        heat::NewStack {
-            name: &self.name,
-            template: &self.template,
-            files: &self.files,
-            parameters: &self.parameters,
-            hidden: &self.hidden,
-            tags: &self.tags,
-            timeout_mins: Some(5),
-        }
+        heat::NewStack { name: &self.name, stack: &self.stack, tags: &self.tags }
     }
 }
 
@@ -233,7 +231,7 @@ async fn settled(session: &Session, name: &str, id: &str) -> Option<heat::Stack>
 async fn a_stack_s_life() {
     let Some(place) = TestCloud::find() else { return };
     let cloud = Cloud::new(&place.config()).unwrap();
-    let session = cloud.in_project(&tenant(&place).await.project_id()).await.unwrap();
+    let session = cloud.in_project(&person(&place, "demo").await.project_id()).await.unwrap();
     let mut parts = Parts::new(
         "life",
         json!({
@@ -243,8 +241,8 @@ async fn a_stack_s_life() {
             "outputs": {"value": {"value": {"get_attr": ["random", "value"]}}}
         }),
     );
-    parts.parameters.insert("length".into(), 12.into());
-    parts.hidden.insert("word".into(), "canary-of-the-test".into());
+    parts.stack.parameters.insert("length".into(), 12.into());
+    parts.stack.hidden.insert("word".into(), "canary-of-the-test".into());
     assert_eq!(heat::find(&session, &parts.name).await.unwrap(), None);
     let id = heat::create(&session, &parts.stack()).await.unwrap();
     assert_eq!(heat::find(&session, &parts.name).await.unwrap().as_ref(), Some(&id));
@@ -277,7 +275,7 @@ async fn a_stack_s_life() {
     let stack = settled(&session, &parts.name, &id).await.unwrap();
     assert_eq!(stack.stack_status, "UPDATE_COMPLETE");
     assert_eq!(stack.outputs()["value"].as_str().map(str::len), Some(20));
-    parts.parameters.insert("length".into(), 7.into());
+    parts.stack.parameters.insert("length".into(), 7.into());
     heat::update(&session, &id, &parts.stack()).await.unwrap();
     let stack = settled(&session, &parts.name, &id).await.unwrap();
     assert_eq!(stack.outputs()["value"].as_str().map(str::len), Some(7));
@@ -296,7 +294,7 @@ async fn a_stack_s_life() {
 async fn refusals_of_templates() {
     let Some(place) = TestCloud::find() else { return };
     let cloud = Cloud::new(&place.config()).unwrap();
-    let session = cloud.in_project(&tenant(&place).await.project_id()).await.unwrap();
+    let session = cloud.in_project(&person(&place, "demo").await.project_id()).await.unwrap();
     let resources = json!({"random": {"type": "OS::Heat::RandomString", "properties": {"lenght": 3}}});
     let template = json!({"heat_template_version": "2018-08-31", "resources": resources});
     let parts = Parts::new("bad", template);
@@ -317,7 +315,7 @@ async fn refusals_of_templates() {
 async fn the_failing_leaf() {
     let Some(place) = TestCloud::find() else { return };
     let cloud = Cloud::new(&place.config()).unwrap();
-    let session = cloud.in_project(&tenant(&place).await.project_id()).await.unwrap();
+    let session = cloud.in_project(&person(&place, "demo").await.project_id()).await.unwrap();
     let group = json!({"count": 1, "resource_def": {"type": "node.yaml"}});
     let template = json!({
         "heat_template_version": "2018-08-31",
@@ -331,7 +329,7 @@ async fn the_failing_leaf() {
         }
     });
     let mut parts = Parts::new("leaf", template);
-    parts.files.insert("node.yaml".into(), node.to_string());
+    parts.stack.files.insert("node.yaml".into(), node.to_string());
     let id = heat::create(&session, &parts.stack()).await.unwrap();
     assert_eq!(settled(&session, &parts.name, &id).await.unwrap().stack_status, "CREATE_FAILED");
     let failures = heat::failures(&session, &parts.name, &id).await.unwrap();
@@ -347,7 +345,7 @@ async fn the_failing_leaf() {
 async fn a_secret_s_life() {
     let Some(place) = TestCloud::find() else { return };
     let cloud = Cloud::new(&place.config()).unwrap();
-    let session = cloud.in_project(&tenant(&place).await.project_id()).await.unwrap();
+    let session = cloud.in_project(&person(&place, "demo").await.project_id()).await.unwrap();
     let (name, payload) = (unique("secret"), "-----BEGIN KEY-----\nö+/=\n-----END KEY-----\n");
     assert!(barbican::find(&session, &name).await.unwrap().is_empty());
     let at = barbican::store(&session, &name, &secret(payload)).await.unwrap();
@@ -362,11 +360,15 @@ async fn a_secret_s_life() {
 #[tokio::test]
 async fn look_ups() {
     let Some(place) = TestCloud::find() else { return };
-    let session = tenant(&place).await;
+    let session = person(&place, "demo").await;
     let small = nova::flavor(&session, "m1.small").await.unwrap().unwrap();
     assert_eq!(nova::flavor(&session, &small.id).await.unwrap(), Some(small));
     assert_eq!(nova::flavor(&session, "no such/flavor?").await.unwrap(), None);
     assert!(nova::keypair(&session, "missing").await.unwrap().is_none());
+    let key = nova::keypair(&session, "testkey").await.unwrap().unwrap();
+    assert!(key.public_key.starts_with("ssh-"), "{}", key.public_key);
+    let room = nova::limits(&session).await.unwrap();
+    assert!(room.instances.fits(1) && room.cores.limit != 0 && room.ram.limit != 0);
     let Lookup::One(public) = neutron::network(&session, "public", Some(true)).await.unwrap() else {
         panic!("no external network")
     };
@@ -380,13 +382,23 @@ async fn look_ups() {
     let by_name = neutron::subnet(&session, &subnets[0].name, Some(&private.id)).await.unwrap();
     assert_eq!(by_name, Lookup::One(subnets[0].clone()));
     assert_eq!(neutron::subnet(&session, &subnets[0].id, Some(&public.id)).await.unwrap(), Lookup::None);
-    let Lookup::One(image) = glance::image(&session, place.image()).await.unwrap() else { panic!("no image") };
-    assert!(image.property("os_distro").is_some());
+    assert!(neutron::quotas(&session).await.unwrap().unwrap()["network"].limit != 0);
+    let Lookup::One(image) = glance::image(&session, "ubuntu-24.04").await.unwrap() else { panic!("no image") };
+    assert_eq!(image.property("os_distro"), Some("ubuntu"));
     assert_eq!(glance::image(&session, &image.id).await.unwrap(), Lookup::One(image));
+    // Names that two have; names only others have.
+    assert_eq!(glance::image(&session, "twin").await.unwrap(), Lookup::Many(2));
+    assert_eq!(neutron::network(&session, "twin", None).await.unwrap(), Lookup::Many(2));
+    assert_eq!(neutron::subnet(&session, "twin-subnet", None).await.unwrap(), Lookup::Many(2));
+    assert_eq!(glance::image(&session, "demo2-only").await.unwrap(), Lookup::None);
+    assert_eq!(neutron::network(&session, "demo2-only", None).await.unwrap(), Lookup::None);
     assert_eq!(glance::image(&session, "no such image").await.unwrap(), Lookup::None);
     assert_eq!(glance::image(&session, &uuid::Uuid::new_v4().to_string()).await.unwrap(), Lookup::None);
     if session.catalog().has(Service::Cinder) {
         assert_eq!(cinder::volume_type(&session, "no such type").await.unwrap(), None);
+        let ssd = cinder::volume_type(&session, "ssd").await.unwrap().unwrap();
+        assert_eq!(cinder::volume_type(&session, &ssd.id).await.unwrap(), Some(ssd));
+        assert!(cinder::limits(&session).await.unwrap().volumes.limit != 0);
     }
     if session.catalog().has(Service::Octavia) {
         assert!(octavia::load_balancers(&session, Some(&private.id)).await.unwrap().is_empty());

@@ -1,4 +1,5 @@
 //! Every query on every database: each scenario runs on SQLite, PostgreSQL and MariaDB.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 
 #[path = "support/databases.rs"]
@@ -27,6 +28,8 @@ macro_rules! on_every_database {
 
 #[path = "store/clusters.rs"]
 mod clusters;
+#[path = "store/errors.rs"]
+mod errors;
 #[path = "store/nodes.rs"]
 mod nodes;
 #[path = "store/operations.rs"]

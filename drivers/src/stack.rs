@@ -25,10 +25,11 @@ pub struct Stack {
 impl Stack {
     /// The environment to submit to Heat, secrets in it: never log, print or keep it in clear.
     ///
-    /// A hidden parameter of the top template goes into `parameters`. One that only a nested template declares goes
-    /// into `parameter_defaults`, from where Heat hands it down. The other way round each would be shown: members'
-    /// properties stand in clear in the template that Heat generates for a ResourceGroup, and Heat masks a default
-    /// only in stacks whose templates declare it hidden.
+    /// A hidden parameter of the top template goes into `parameters`: Heat masks it everywhere. One that only a nested
+    /// template declares goes into `parameter_defaults`, from where Heat hands it down, and a new value does not touch
+    /// the members that are there. Heat 27 still writes such a default into the stored template of each member, where
+    /// readers of the project may find it (as they would in the group's template, were it passed as a property):
+    /// these secrets must be short-lived.
     #[must_use]
     pub fn environment(&self) -> Value {
         let top = |name: &str| self.template["parameters"].get(name).is_some();

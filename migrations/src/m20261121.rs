@@ -150,7 +150,7 @@ fn cluster(db: DbBackend) -> TableCreateStatement {
         .col(moment(db, "created_at"))
         .col(moment_null(db, "updated_at"))
         .index(&mut unique("uq_cluster_uuid", &["uuid"]))
-        .foreign_key(&mut refers(("cluster", "cluster_template_id"), "cluster_template", ForeignKeyAction::Restrict))
+        .foreign_key(&mut refers(("cluster", "cluster_template_id"), "cluster_template", ForeignKeyAction::NoAction))
         .take()
 }
 

@@ -19,11 +19,12 @@ pub(crate) async fn run(config: Config, command: Command) -> anyhow::Result<Exit
         database::migrate(&db).await?;
     }
     let mut code = ExitCode::SUCCESS;
-    for (name, applied) in database::status(&db).await? {
-        if !applied {
+    for step in database::status(&db).await? {
+        if !step.applied {
             code = ExitCode::FAILURE;
         }
-        super::say(&mut std::io::stdout(), &format!("{}  {name}\n", if applied { "applied" } else { "pending" }));
+        let mark = if step.applied { "applied" } else { "pending" };
+        super::say(&mut std::io::stdout(), &format!("{mark}  {}\n", step.name));
     }
     Ok(code)
 }

@@ -95,7 +95,7 @@ fn say(stream: &mut impl Write, text: &str) {
 /// Starts logging: text on a terminal, JSON lines elsewhere; `JEROBOAM_LOG` filters, as in `info,conductor=debug`.
 fn start_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("JEROBOAM_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,duroxide=warn,sqlx=warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,duroxide=error,sqlx=warn,sea_orm_migration=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         builder.init();

@@ -1,20 +1,17 @@
 //! `jeroboam render`: the stack of a cluster as Heat receives it, secrets masked.
 
 use conductor::{Conductor, Config};
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(crate) async fn run(config: Config, cluster: &str) -> anyhow::Result<()> {
     let conductor = Conductor::open(config).await?;
-    let (name, stack) = conductor::cluster::render(&conductor, cluster).await?;
-    let mut parameters = stack.parameters.clone();
-    for key in stack.hidden.keys() {
-        parameters.insert(key.clone(), Value::from("***"));
-    }
+    let (name, mut stack) = conductor::cluster::render(&conductor, cluster).await?;
+    stack.hidden.values_mut().for_each(|secret| "***".clone_into(secret));
     let body = json!({
         "stack_name": name,
         "template": stack.template,
         "files": stack.files,
-        "parameters": parameters,
+        "environment": stack.environment(),
         "timeout_mins": stack.timeout_mins,
     });
     super::say(&mut std::io::stdout(), &format!("{body:#}\n"));

@@ -65,7 +65,7 @@ UNKNOWN_TO_THE_SCRIPTS='\$(touch $WORK/executed)'
 END
     for setting in "${@:5}"; do echo "$setting" >>"$root/etc/jeroboam/node.env"; done
     cp "$API/token" "$root/etc/jeroboam/bootstrap-token"
-    cp "$SCRIPTS/flannel.yaml" "$root/etc/jeroboam/addons/"
+    cp "$SCRIPTS/../addons/flannel.yaml" "$root/etc/jeroboam/addons/"
     printf 'kubelet\tkubernetes\tsystem:node:{node}\tsystem:nodes\tboth\tyes\n' >"$root/etc/jeroboam/certificates.tsv"
     [[ $2 == worker ]] || cat >>"$root/etc/jeroboam/certificates.tsv" <<'END'
 apiserver	kubernetes	kube-apiserver	-	server	yes

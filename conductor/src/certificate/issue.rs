@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use drivers::{Ca, Role};
 
 use super::keep::{latest, pair};
-use super::{Kind, ServiceAccount};
+use super::{Kind, ServiceAccount, aside};
 use crate::cluster::{self, facts::Facts};
 use crate::column::now;
 use crate::node::{self, BootstrapToken};
@@ -26,9 +26,12 @@ pub async fn authority(conductor: &Conductor, cluster: &str, ca: Ca) -> Result<S
 /// # Errors
 /// Invalid, in the contract's words, for a request that cannot be signed.
 pub async fn sign(conductor: &Conductor, cluster: &str, ca: Ca, csr: &str) -> Result<String> {
-    let request = Request::parse(csr)?;
-    let signer = Signer::new(&pair(conductor, cluster, ca.into()).await?)?;
-    signer.sign_for_user(&request, conductor.config.x509.user_validity_days, now())
+    let request = parse(csr).await?;
+    let authority = pair(conductor, cluster, ca.into()).await?;
+    let days = conductor.config.x509.user_validity_days;
+    let pem = aside(move || Signer::new(&authority)?.sign_for_user(&request, days, now())).await?;
+    tracing::info!(cluster, authority = ca.as_str(), "signed a user's certificate");
+    Ok(pem)
 }
 
 /// Signs a node's request, which must fit one of the profiles of the node's role.
@@ -36,10 +39,19 @@ pub async fn sign(conductor: &Conductor, cluster: &str, ca: Ca, csr: &str) -> Re
 /// # Errors
 /// Invalid, naming what does not fit; not found while the cluster's keys are still being made.
 pub async fn sign_for_node(conductor: &Conductor, holder: &BootstrapToken, ca: Ca, csr: &str) -> Result<String> {
-    let request = Request::parse(csr)?;
+    let request = parse(csr).await?;
     let scope = scope(conductor, holder).await?;
-    let signer = Signer::new(&pair(conductor, &holder.cluster_uuid, ca.into()).await?)?;
-    signer.sign_for_node(ca, &request, &scope, conductor.config.x509.node_validity_days, now())
+    let authority = pair(conductor, &holder.cluster_uuid, ca.into()).await?;
+    let days = conductor.config.x509.node_validity_days;
+    let pem = aside(move || Signer::new(&authority)?.sign_for_node(ca, &request, &scope, days, now())).await?;
+    tracing::info!(cluster = %holder.cluster_uuid, role = %holder.role, authority = ca.as_str(), "signed a node's certificate");
+    Ok(pem)
+}
+
+/// Reads the request first, so that a wrong one costs neither a query nor a key.
+async fn parse(csr: &str) -> Result<Request> {
+    let csr = csr.to_owned();
+    aside(move || Request::parse(&csr)).await
 }
 
 /// The key pair that signs service account tokens; the same on all control plane nodes.

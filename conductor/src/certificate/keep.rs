@@ -1,65 +1,65 @@
-//! Which keys a cluster has, and where their private halves lie: sealed in the records, or in Barbican.
+//! The keys of a cluster: made once, kept sealed in the records or in Barbican, removed with the cluster.
+//!
+//! Barbican keeps both halves of a pair under the pair's name, so that a step that was killed between Barbican and the
+//! records goes on with what it made, and never removes what another try has put on record meanwhile.
 
 use drivers::Ca;
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
-use super::{Keypair, Kind, store};
+use super::{Keypair, Kind, aside, store};
 use crate::cluster::Cluster;
 use crate::column::now;
 use crate::config::SecretStore;
-use crate::openstack::barbican;
+use crate::openstack::{self, barbican};
 use crate::pki::{self, KeyPair, KeySettings};
 use crate::{Conductor, Error, Result};
 
 /// The generation of a cluster's first keys.
 const FIRST: i32 = 1;
 
+/// The last line of a private key, between the halves of what Barbican keeps.
+const BORDER: &str = "-----END PRIVATE KEY-----\n";
+
 /// Makes what is missing of a cluster's keys: three authorities, our client certificate, the key pair that signs service
 /// account tokens. What an earlier try made is kept.
 ///
 /// # Errors
-/// The database or Barbican does not answer.
-pub(crate) async fn ensure(conductor: &Conductor, cluster: &Cluster) -> Result<()> {
+/// Not found when the cluster is gone; the database or Barbican does not answer.
+pub async fn ensure(conductor: &Conductor, cluster: &Cluster) -> Result<()> {
     let present = store::of_cluster(&conductor.db, &cluster.uuid).await?;
     let missing = |kind: Kind| !present.iter().any(|pair| pair.kind == kind);
+    let settings = KeySettings::of_authorities(&conductor.config.x509);
     let authorities = [Ca::Kubernetes, Ca::Etcd, Ca::FrontProxy].into_iter().filter(|ca| missing((*ca).into()));
     let making = authorities.map(|ca| {
-        let (name, settings) = (cluster.name.clone(), KeySettings::of_authorities(&conductor.config.x509));
-        async move { Ok::<_, Error>((Kind::from(ca), aside(move || pki::create(&name, ca, settings, now())).await?)) }
+        let name = cluster.name.clone();
+        keep(conductor, cluster, ca.into(), move || pki::create(&name, ca, settings, now()))
     });
-    for (kind, pair) in futures::future::try_join_all(making).await? {
-        keep(conductor, cluster, kind, pair).await?;
-    }
+    futures::future::try_join_all(making).await?;
     if missing(Kind::Client) {
         let authority = pair(conductor, &cluster.uuid, Kind::Kubernetes).await?;
-        let settings = KeySettings::of_authorities(&conductor.config.x509);
-        let client = aside(move || pki::client(&authority, settings, now())).await?;
-        keep(conductor, cluster, Kind::Client, client).await?;
+        keep(conductor, cluster, Kind::Client, move || pki::client(&authority, settings, now())).await?;
     }
     if missing(Kind::ServiceAccount) {
-        let bits = conductor.config.x509.rsa_key_size;
-        let made = aside(move || pki::service_account(bits)).await?;
-        let pair = KeyPair { certificate: made.public_key, private_key: made.private_key };
-        keep(conductor, cluster, Kind::ServiceAccount, pair).await?;
+        let make = move || {
+            let made = pki::service_account(settings.rsa_bits)?;
+            Ok(KeyPair { certificate: made.public_key, private_key: made.private_key })
+        };
+        keep(conductor, cluster, Kind::ServiceAccount, make).await?;
     }
     Ok(())
 }
 
-/// Removes all of the cluster's keys, in Barbican too.
+/// Removes all of the cluster's keys, in Barbican too; none is fine.
 ///
 /// # Errors
 /// The database or Barbican does not answer.
-pub(crate) async fn forget(conductor: &Conductor, cluster: &str) -> Result<()> {
+pub async fn forget(conductor: &Conductor, cluster: &str) -> Result<()> {
     let pairs = store::of_cluster(&conductor.db, cluster).await?;
-    let kinds = [Kind::Kubernetes, Kind::Etcd, Kind::FrontProxy, Kind::Client, Kind::ServiceAccount];
-    if conductor.config.secrets.store == SecretStore::Barbican || pairs.iter().any(|pair| pair.private_key_ref.is_some()) {
-        let session = conductor.cloud.service().await?;
-        for kind in kinds {
-            for secret in barbican::find(&session, &secret_name(cluster, kind)).await? {
-                barbican::delete(&session, &secret.secret_ref).await?;
-            }
-        }
+    let outside = pairs.iter().any(|pair| pair.private_key_ref.is_some());
+    if outside || conductor.config.secrets.store == SecretStore::Barbican {
+        forget_outside(conductor, cluster, &pairs).await?;
     }
     store::delete_all(&conductor.db, cluster).await
 }
@@ -70,14 +70,16 @@ pub(crate) async fn forget(conductor: &Conductor, cluster: &str) -> Result<()> {
 /// Not found while the cluster's keys are still being made.
 pub(super) async fn pair(conductor: &Conductor, cluster: &str, kind: Kind) -> Result<KeyPair> {
     let found = latest(conductor, cluster, kind).await?;
+    let name = name(cluster, kind, found.generation);
     let private_key = match (&found.private_key, &found.private_key_ref) {
-        (Some(sealed), _) => conductor.unseal(&context(cluster, kind), sealed)?,
+        (Some(sealed), _) => conductor.unseal(&name, sealed)?,
         (None, Some(reference)) => {
-            let session = conductor.cloud.service().await?;
-            let gone = || Error::internal(format!("Barbican no longer has the private key of {cluster}, {kind:?}"));
-            barbican::get(&session, reference).await?.ok_or_else(gone)?
+            let session = conductor.cloud.service().await.map_err(ours)?;
+            let gone = || Error::internal(format!("Barbican no longer has the private key {name}"));
+            let kept = barbican::get(&session, reference).await.map_err(ours)?.ok_or_else(gone)?;
+            split(&name, &kept)?.private_key
         }
-        (None, None) => return Err(Error::internal(format!("the private key of {cluster}, {kind:?}, is nowhere"))),
+        (None, None) => return Err(Error::internal(format!("the private key {name} is nowhere"))),
     };
     Ok(KeyPair { certificate: found.certificate, private_key })
 }
@@ -88,12 +90,22 @@ pub(super) async fn latest(conductor: &Conductor, cluster: &str, kind: Kind) -> 
     found.ok_or_else(|| Error::not_found(format!("The certificates of cluster {cluster} are not ready yet.")))
 }
 
-async fn keep(conductor: &Conductor, cluster: &Cluster, kind: Kind, pair: KeyPair) -> Result<()> {
-    let (sealed, reference) = match conductor.config.secrets.store {
+async fn keep(
+    conductor: &Conductor,
+    cluster: &Cluster,
+    kind: Kind,
+    make: impl FnOnce() -> Result<KeyPair> + Send + 'static,
+) -> Result<()> {
+    let name = name(&cluster.uuid, kind, FIRST);
+    let (certificate, sealed, reference) = match conductor.config.secrets.store {
         SecretStore::Sealed => {
-            (Some(conductor.seal(&context(&cluster.uuid, kind), pair.private_key.expose_secret())?), None)
+            let pair = aside(make).await?;
+            (pair.certificate, Some(conductor.seal(&name, pair.private_key.expose_secret())?), None)
         }
-        SecretStore::Barbican => (None, Some(in_barbican(conductor, &cluster.uuid, kind, &pair.private_key).await?)),
+        SecretStore::Barbican => {
+            let (certificate, reference) = keep_outside(conductor, &name, make).await?;
+            (certificate, None, Some(reference))
+        }
     };
     let row = Keypair {
         id: 0,
@@ -101,7 +113,7 @@ async fn keep(conductor: &Conductor, cluster: &Cluster, kind: Kind, pair: KeyPai
         cluster_uuid: cluster.uuid.clone(),
         kind,
         generation: FIRST,
-        certificate: pair.certificate,
+        certificate,
         private_key: sealed,
         private_key_ref: reference,
         created_at: now(),
@@ -109,27 +121,83 @@ async fn keep(conductor: &Conductor, cluster: &Cluster, kind: Kind, pair: KeyPai
     store::insert_if_absent(&conductor.db, row).await.map(drop)
 }
 
-/// Stores a private key under its name. One of that name is left over from a try whose row was never written: nobody
-/// uses it, and it goes.
-async fn in_barbican(conductor: &Conductor, cluster: &str, kind: Kind, key: &SecretString) -> Result<String> {
-    let session = conductor.cloud.service().await?;
-    let name = secret_name(cluster, kind);
-    for orphan in barbican::find(&session, &name).await? {
-        barbican::delete(&session, &orphan.secret_ref).await?;
+/// The certificate and the reference of the secret under that name, which an earlier try may have stored.
+async fn keep_outside(
+    conductor: &Conductor,
+    name: &str,
+    make: impl FnOnce() -> Result<KeyPair> + Send + 'static,
+) -> Result<(String, String)> {
+    let session = conductor.cloud.service().await.map_err(ours)?;
+    for found in barbican::find(&session, name).await.map_err(ours)? {
+        if let Some(kept) = barbican::get(&session, &found.secret_ref).await.map_err(ours)? {
+            return Ok((split(name, &kept)?.certificate, found.secret_ref));
+        }
     }
-    Ok(barbican::store(&session, &name, key).await?)
+    let pair = aside(make).await?;
+    let both = Zeroizing::new(format!("{}{}", pair.private_key.expose_secret(), pair.certificate));
+    let reference = barbican::store(&session, name, &SecretString::from(both.as_str())).await.map_err(ours)?;
+    Ok((pair.certificate, reference))
 }
 
-fn secret_name(cluster: &str, kind: Kind) -> String {
-    format!("jeroboam/{cluster}/{}/{FIRST}", kind.as_str())
+/// Removes from Barbican what is on record and, by name, what a killed step may have left there, also of a next
+/// generation.
+async fn forget_outside(conductor: &Conductor, cluster: &str, pairs: &[Keypair]) -> Result<()> {
+    let session = conductor.cloud.service().await.map_err(ours)?;
+    for reference in pairs.iter().filter_map(|pair| pair.private_key_ref.as_deref()) {
+        barbican::delete(&session, reference).await.map_err(ours)?;
+    }
+    let newest = pairs.iter().map(|pair| pair.generation).max().unwrap_or(0);
+    for kind in Kind::ALL {
+        for generation in FIRST..=newest + 1 {
+            for secret in barbican::find(&session, &name(cluster, kind, generation)).await.map_err(ours)? {
+                barbican::delete(&session, &secret.secret_ref).await.map_err(ours)?;
+            }
+        }
+    }
+    Ok(())
 }
 
-/// What a sealed private key is bound to.
-fn context(cluster: &str, kind: Kind) -> String {
-    format!("cluster/{cluster}/key/{}", kind.as_str())
+/// The pair's name in Barbican, and what a sealed private key is bound to.
+fn name(cluster: &str, kind: Kind, generation: i32) -> String {
+    format!("jeroboam/{cluster}/{}/{generation}", kind.as_str())
 }
 
-/// Key generation takes a noticeable part of a second: it must not hold up other requests.
-async fn aside<T: Send + 'static>(make: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(make).await.map_err(Error::internal)?
+/// The halves of what Barbican keeps.
+fn split(name: &str, kept: &SecretString) -> Result<KeyPair> {
+    let text = kept.expose_secret();
+    let border = text.find(BORDER).map(|at| at + BORDER.len());
+    let foreign = || Error::internal(format!("the secret {name} in Barbican is not one of ours"));
+    let (private_key, certificate) = text.split_at(border.ok_or_else(foreign)?);
+    Ok(KeyPair { certificate: certificate.to_owned(), private_key: SecretString::from(private_key) })
+}
+
+/// That Barbican is away concerns the caller; a refusal is between it and us.
+fn ours(error: openstack::Error) -> Error {
+    match Error::from(error) {
+        away if away.kind == crate::Kind::Unavailable => away,
+        other => Error::internal(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<String> = Kind::ALL.map(|kind| name("c", kind, 2)).into_iter().collect();
+        assert_eq!(names.len(), 5);
+        assert!(names.contains("jeroboam/c/front-proxy/2"));
+    }
+
+    #[test]
+    fn the_halves_are_found_again() {
+        let made = pki::service_account(2048).unwrap();
+        let both = SecretString::from(format!("{}{}", made.private_key.expose_secret(), made.public_key));
+        let pair = split("n", &both).unwrap();
+        assert_eq!(pair.certificate, made.public_key);
+        assert_eq!(pair.private_key.expose_secret(), made.private_key.expose_secret());
+        let foreign = split("n", &SecretString::from("something else")).unwrap_err().chain();
+        assert!(foreign.contains("not one of ours") && !foreign.contains("something else"), "{foreign}");
+    }
 }

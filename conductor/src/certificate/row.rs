@@ -53,6 +53,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Kubernetes, Self::Etcd, Self::FrontProxy, Self::Client, Self::ServiceAccount];
+
     /// The word as it is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -35,7 +35,11 @@ pub(super) async fn certificates(conductor: &Conductor, work: &Work) -> StepResu
 ///
 /// # Errors
 /// The service's user lost its role, or neither trust nor token is left.
-pub(crate) async fn acting(conductor: &Conductor, cluster: &Cluster, operation: Option<&Operation>) -> Result<Session, openstack::Error> {
+pub(crate) async fn acting(
+    conductor: &Conductor,
+    cluster: &Cluster,
+    operation: Option<&Operation>,
+) -> Result<Session, openstack::Error> {
     if cluster.act_as != Some(Owner::Requester) {
         return conductor.cloud.in_project(&cluster.project_id).await;
     }
@@ -166,7 +170,9 @@ pub(super) async fn forget(conductor: &Conductor, work: &Work) -> StepResult {
         match acting(conductor, cluster, Some(&work.operation)).await {
             Ok(session) => keystone::delete_trust(&session, trust).await?,
             Err(error) if error.is_transient() => return Err(error.into()),
-            Err(error) => tracing::info!(error = %error, "the trust cannot be used any more; only the trustee is removed"),
+            Err(error) => {
+                tracing::info!(error = %error, "the trust cannot be used any more; only the trustee is removed")
+            }
         }
     }
     let admin = conductor.cloud.trustee_domain_admin().await?;

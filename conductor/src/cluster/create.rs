@@ -198,34 +198,37 @@ fn nodegroups(cluster: &str, project: &str, template: &ClusterTemplate, facts: &
     let desired = &facts.desired;
     let least = desired.label("min_node_count").and_then(|text| text.parse().ok()).unwrap_or(0);
     let most = desired.label("max_node_count").and_then(|text| text.parse().ok());
-    [("master", desired.master_count, &facts.master_flavor, 1, None), ("worker", desired.node_count, &facts.flavor, least, most)]
-        .into_iter()
-        .map(|(role, count, flavor, min_node_count, max_node_count)| Nodegroup {
-            id: 0,
-            uuid: Uuid::new_v4().to_string(),
-            cluster_uuid: cluster.to_owned(),
-            project_id: project.to_owned(),
-            name: format!("default-{role}"),
-            role: role.to_owned(),
-            flavor_id: Some(flavor.name.clone()),
-            image_id: Some(template.image_id.clone()),
-            node_count: i32::try_from(count).unwrap_or(i32::MAX),
-            min_node_count,
-            max_node_count,
-            docker_volume_size: desired.docker_volume_size.and_then(|size| i32::try_from(size).ok()),
-            labels: desired.labels.clone().into(),
-            is_default: true,
-            stack_id: None,
-            status: Status::CreateInProgress,
-            status_reason: None,
-            version: None,
-            node_addresses: StringList::default(),
-            node_labels: None,
-            node_taints: None,
-            created_at: now(),
-            updated_at: None,
-        })
-        .collect()
+    [
+        ("master", desired.master_count, &facts.master_flavor, 1, None),
+        ("worker", desired.node_count, &facts.flavor, least, most),
+    ]
+    .into_iter()
+    .map(|(role, count, flavor, min_node_count, max_node_count)| Nodegroup {
+        id: 0,
+        uuid: Uuid::new_v4().to_string(),
+        cluster_uuid: cluster.to_owned(),
+        project_id: project.to_owned(),
+        name: format!("default-{role}"),
+        role: role.to_owned(),
+        flavor_id: Some(flavor.name.clone()),
+        image_id: Some(template.image_id.clone()),
+        node_count: i32::try_from(count).unwrap_or(i32::MAX),
+        min_node_count,
+        max_node_count,
+        docker_volume_size: desired.docker_volume_size.and_then(|size| i32::try_from(size).ok()),
+        labels: desired.labels.clone().into(),
+        is_default: true,
+        stack_id: None,
+        status: Status::CreateInProgress,
+        status_reason: None,
+        version: None,
+        node_addresses: StringList::default(),
+        node_labels: None,
+        node_taints: None,
+        created_at: now(),
+        updated_at: None,
+    })
+    .collect()
 }
 
 /// One text for everything that is wrong; the contract's own words where it has any.
@@ -251,10 +254,18 @@ pub static KIND: Kind = Kind {
     name: "cluster.create",
     steps: &[
         Step { name: "cluster.create/identity", limit: CALLS, run: |c, w| Box::pin(super::authority::identity(c, w)) },
-        Step { name: "cluster.create/authority", limit: CALLS, run: |c, w| Box::pin(super::authority::certificates(c, w)) },
+        Step {
+            name: "cluster.create/authority",
+            limit: CALLS,
+            run: |c, w| Box::pin(super::authority::certificates(c, w)),
+        },
         Step { name: "cluster.create/facts", limit: CALLS, run: |c, w| Box::pin(super::facts::quota(c, w)) },
         Step { name: "cluster.create/submit", limit: CALLS, run: |c, w| Box::pin(super::submit::submit(c, w)) },
-        Step { name: "cluster.create/await", limit: CALLS, run: |c, w| Box::pin(super::progress::await_complete(c, w)) },
+        Step {
+            name: "cluster.create/await",
+            limit: CALLS,
+            run: |c, w| Box::pin(super::progress::await_complete(c, w)),
+        },
         Step { name: "cluster.create/finish", limit: CALLS, run: |c, w| Box::pin(super::finish::complete(c, w)) },
     ],
     on_failure: Step { name: "cluster.create/fail", limit: CALLS, run: |c, w| Box::pin(super::finish::failed(c, w)) },

@@ -44,9 +44,18 @@ pub(super) async fn ensure(conductor: &Conductor, work: &Work, session: &Session
         Some(found) => found,
         None => {
             let held = &session.identity().roles;
-            let roles: Vec<_> = ROLES.iter().filter(|role| held.iter().any(|held| held == *role)).map(|role| (*role).to_owned()).collect();
+            let roles: Vec<_> = ROLES
+                .iter()
+                .filter(|role| held.iter().any(|held| held == *role))
+                .map(|role| (*role).to_owned())
+                .collect();
             let description = format!("For the controllers inside the cluster {}", cluster.uuid);
-            let new = keystone::NewApplicationCredential { name: &name, description: &description, roles: &roles, secret: &secret };
+            let new = keystone::NewApplicationCredential {
+                name: &name,
+                description: &description,
+                roles: &roles,
+                secret: &secret,
+            };
             keystone::create_application_credential(session, &new).await?
         }
     };

@@ -125,14 +125,23 @@ async fn forget_stack(conductor: &Conductor, work: &Work) -> StepResult {
     Ok(Next::Done)
 }
 
-async fn again(conductor: &Conductor, work: &Work, session: &crate::openstack::Session, stack: &heat::Stack) -> StepResult {
+async fn again(
+    conductor: &Conductor,
+    work: &Work,
+    session: &crate::openstack::Session,
+    stack: &heat::Stack,
+) -> StepResult {
     let tries = work.operation.progress.as_ref().and_then(|progress| progress["tries"].as_u64()).unwrap_or(0);
     if tries >= TRIES {
         return Err(Failure::Final(super::progress::stack_fault(session, stack).await?));
     }
-    tracing::warn!(reason = stack.stack_status_reason.as_deref().unwrap_or("none"), "Heat failed to delete the stack; asking again");
+    tracing::warn!(
+        reason = stack.stack_status_reason.as_deref().unwrap_or("none"),
+        "Heat failed to delete the stack; asking again"
+    );
     heat::delete(session, &stack.stack_name, &stack.id).await?;
-    operation::store::set_progress(&conductor.db, &work.operation.uuid, serde_json::json!({"tries": tries + 1})).await?;
+    operation::store::set_progress(&conductor.db, &work.operation.uuid, serde_json::json!({"tries": tries + 1}))
+        .await?;
     operation::store::forget_observation(&conductor.db, &work.operation.uuid).await?;
     Ok(Next::Wait(LONGEST_WAIT))
 }

@@ -73,7 +73,11 @@ impl Facts {
 
 /// The public key. A keypair named by the request must be the requester's; the template's may be its author's, and
 /// counts only if the requester has one of that name (the contract's B-38).
-async fn key(session: &crate::openstack::Session, given: Option<&str>, inherited: Option<&str>) -> Result<Option<String>> {
+async fn key(
+    session: &crate::openstack::Session,
+    given: Option<&str>,
+    inherited: Option<&str>,
+) -> Result<Option<String>> {
     match (given, inherited) {
         (Some(name), _) => lookup::keypair(session, name).await.map(Some),
         (None, Some(name)) => match lookup::keypair(session, name).await {
@@ -133,11 +137,13 @@ fn said<T>(answer: crate::openstack::Result<T>) -> Option<T> {
 }
 
 fn lack(what: &str, need: i64, room: &Room) -> Option<String> {
-    (!room.fits(need)).then(|| format!("{need} {what} needed, {} of {} left", (room.limit - room.used).max(0), room.limit))
+    (!room.fits(need))
+        .then(|| format!("{need} {what} needed, {} of {} left", (room.limit - room.used).max(0), room.limit))
 }
 
 fn need(facts: &Facts) -> Need {
-    let (desired, masters, workers) = (&facts.desired, i64::from(facts.desired.master_count), i64::from(facts.desired.node_count));
+    let (desired, masters, workers) =
+        (&facts.desired, i64::from(facts.desired.master_count), i64::from(facts.desired.node_count));
     let nodes = masters + workers;
     let size = |label: &str| desired.label(label).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
     let per_node = [i64::from(desired.docker_volume_size.unwrap_or(0)), size("boot_volume_size")];

@@ -24,7 +24,9 @@ pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepRe
     }
     match work.operation.observed_status.as_deref() {
         Some("CREATE_COMPLETE") if nodes.all_ready() => Ok(Next::Done),
-        Some(status) if status != "CREATE_COMPLETE" && !status.ends_with("_IN_PROGRESS") => judge(conductor, work).await,
+        Some(status) if status != "CREATE_COMPLETE" && !status.ends_with("_IN_PROGRESS") => {
+            judge(conductor, work).await
+        }
         _ => {
             let progress = nodes.progress();
             if work.cluster.status_reason.as_deref() != Some(progress.as_str()) {

@@ -1,7 +1,7 @@
 //! From records to what a driver is given.
 
-use drivers::{CaBundle, ClusterSpec, NodegroupSpec, Role, Stack, Tokens};
 use chrono::TimeDelta;
+use drivers::{CaBundle, ClusterSpec, NodegroupSpec, Role, Stack, Tokens};
 use secrecy::ExposeSecret as _;
 
 use super::facts::Facts;
@@ -79,8 +79,7 @@ pub async fn render(conductor: &Conductor, uuid: &str) -> Result<(String, Stack)
 /// The authority that nodes need to verify our endpoint; the image's own trust store where none is set.
 fn authority(conductor: &Conductor) -> Result<Option<CaBundle>> {
     let Some(path) = &conductor.config.api.public_cafile else { return Ok(None) };
-    let pem = std::fs::read_to_string(path).map_err(|cause| {
-        Error::internal(format!("[api] public_cafile {} cannot be read: {cause}", path.display()))
-    })?;
+    let pem = std::fs::read_to_string(path)
+        .map_err(|cause| Error::internal(format!("[api] public_cafile {} cannot be read: {cause}", path.display())))?;
     Ok(Some(CaBundle { pem }))
 }

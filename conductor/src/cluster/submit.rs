@@ -1,8 +1,8 @@
 //! Handing the stack to Heat, once.
 
 use super::{Changes, Cluster, name, spec};
-use crate::operation::{self, Code, Failure, Fault, Next, StepResult, Work};
 use crate::openstack::{self, Session, heat};
+use crate::operation::{self, Code, Failure, Fault, Next, StepResult, Work};
 use crate::{Conductor, Error, database};
 
 /// Submits the stack, or adopts the one that an earlier try of this step made.
@@ -22,16 +22,8 @@ pub(super) async fn submit(conductor: &Conductor, work: &Work) -> StepResult {
     if !work.is_active(conductor).await? {
         return Ok(Next::Done);
     }
-    let hidden = stack.hidden.into_iter().map(|(name, value)| (name, value.into())).collect();
-    let request = heat::NewStack {
-        name: &name,
-        template: &stack.template,
-        files: &stack.files,
-        parameters: &stack.parameters,
-        hidden: &hidden,
-        tags: &[name::TAG.to_owned(), name::tag_of(&work.cluster.uuid)],
-        timeout_mins: stack.timeout_mins,
-    };
+    let tags = [name::TAG.to_owned(), name::tag_of(&work.cluster.uuid)];
+    let request = heat::NewStack { name: &name, stack: &stack, tags: &tags };
     match heat::create(&session, &request).await {
         Ok(id) => record(conductor, work, &id).await,
         Err(error) if error.kind == openstack::Kind::Conflict => {
@@ -71,6 +63,9 @@ async fn record(conductor: &Conductor, work: &Work, stack_id: &str) -> StepResul
 
 /// Whether this cluster's nodes are to report before it counts as complete.
 pub(crate) fn nodes_report(conductor: &Conductor, cluster: &Cluster) -> bool {
-    let label = cluster.labels.get("node_reports").map(|value| !matches!(value.to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off"));
+    let label = cluster
+        .labels
+        .get("node_reports")
+        .map(|value| !matches!(value.to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off"));
     label.unwrap_or(conductor.config.drivers.node_reports)
 }

@@ -4,7 +4,7 @@
 //! workflows by naming their steps, and wakes those that wait. See [`flow`] for what a workflow does and [`guard`] for
 //! why the engine's storage is not used bare.
 //!
-//! Where nothing else has installed a log subscriber, the engine installs its own: install ours before starting it.
+//! Where no log subscriber is installed when it starts, the engine installs a silent one: install ours before.
 
 mod flow;
 mod guard;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use duroxide::providers::Provider;
-use duroxide::runtime::{OrchestrationRegistry, Runtime, RuntimeOptions};
+use duroxide::runtime::{ObservabilityConfig, OrchestrationRegistry, Runtime, RuntimeOptions};
 use duroxide::{Client, ClientError, InstanceFilter};
 use secrecy::SecretString;
 
@@ -229,6 +229,8 @@ impl Options {
             activity_cancellation_grace_period: Duration::from_secs(2),
             // A message is fetched again after every crash and every lapsed lease: that must not end a workflow soon.
             max_attempts: 1000,
+            // Without a log subscriber the engine installs one; it is to be silent. (The value enters a filter twice.)
+            observability: ObservabilityConfig { log_level: "off,off".into(), ..ObservabilityConfig::default() },
             ..RuntimeOptions::default()
         }
     }

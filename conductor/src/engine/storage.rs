@@ -13,7 +13,7 @@ use duroxide::providers::sqlite::SqliteProvider;
 use duroxide_pg::PostgresProvider;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::guard::Guard;
+use super::guard::{Guard, Writers};
 use crate::{Error, Result};
 
 /// The schema in PostgreSQL, so that the engine may share a database with the records.
@@ -24,13 +24,12 @@ const SCHEMA: &str = "workflow";
 /// # Errors
 /// `Invalid` for another kind of URL, `Unavailable` when the storage cannot be opened.
 pub(super) async fn open(url: &SecretString, poll: Duration) -> Result<Arc<dyn Provider>> {
-    let inner: Arc<dyn Provider> = match url.expose_secret().split_once(':') {
-        Some(("sqlite", rest)) => Arc::new(sqlite(rest.strip_prefix("//").unwrap_or(rest)).await?),
-        Some(("postgres" | "postgresql", _)) => Arc::new(
-            PostgresProvider::new_with_schema(url.expose_secret(), Some(SCHEMA))
-                .await
-                .map_err(|cause| unavailable().because(cause))?,
-        ),
+    let (inner, writers): (Arc<dyn Provider>, _) = match url.expose_secret().split_once(':') {
+        Some(("sqlite", rest)) => (Arc::new(sqlite(rest.strip_prefix("//").unwrap_or(rest)).await?), Writers::One),
+        Some(("postgres" | "postgresql", _)) => {
+            let opened = PostgresProvider::new_with_schema(url.expose_secret(), Some(SCHEMA)).await;
+            (Arc::new(opened.map_err(|cause| unavailable().because(cause))?), Writers::Many)
+        }
         other => {
             // Only the scheme is repeated: the rest may hold a password.
             let scheme = other.map_or("", |(scheme, _)| scheme);
@@ -39,7 +38,7 @@ pub(super) async fn open(url: &SecretString, poll: Duration) -> Result<Arc<dyn P
             )));
         }
     };
-    Ok(Arc::new(Guard::new(inner, poll)))
+    Ok(Arc::new(Guard::new(inner, writers, poll)))
 }
 
 /// The engine cannot be used at the moment.
@@ -71,6 +70,7 @@ async fn sqlite(rest: &str) -> Result<SqliteProvider> {
 mod tests {
     use super::*;
     use crate::Kind;
+    use crate::engine::tests::postgres::Postgres;
 
     async fn refused(url: &str) -> Error {
         open(&url.to_owned().into(), Duration::from_secs(1)).await.err().unwrap()
@@ -95,8 +95,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_absent_server_is_unavailable_and_its_password_is_kept() {
-        let error = refused("postgres://u:hunter2@127.0.0.1:1/x?connect_timeout=1").await;
+    async fn an_absent_database_is_unavailable_and_its_password_is_kept() {
+        let present = Postgres::shared().database();
+        let error = refused(&format!("{}_absent", present.replace("postgres@", "postgres:hunter2@"))).await;
         assert_eq!(error.kind, Kind::Unavailable);
         assert!(!error.chain().contains("hunter2"), "{}", error.chain());
     }

@@ -53,11 +53,23 @@ pub async fn authenticate(conductor: &Conductor, token: &str) -> Result<Option<B
 ///
 /// # Errors
 /// Not found when the token is another cluster's or the name no node's of its nodegroup.
-pub async fn report(conductor: &Conductor, holder: &BootstrapToken, cluster: &str, node: &str, report: Report) -> Result<()> {
+pub async fn report(
+    conductor: &Conductor,
+    holder: &BootstrapToken,
+    cluster: &str,
+    node: &str,
+    report: Report,
+) -> Result<()> {
     known(conductor, holder, cluster, node).await?;
     let report = bounded(report);
     match report.phase {
-        Phase::Failed => tracing::warn!(cluster, node, step = report.step.as_deref().unwrap_or(""), message = report.message.as_deref().unwrap_or(""), "a node has failed"),
+        Phase::Failed => tracing::warn!(
+            cluster,
+            node,
+            step = report.step.as_deref().unwrap_or(""),
+            message = report.message.as_deref().unwrap_or(""),
+            "a node has failed"
+        ),
         phase => tracing::info!(cluster, node, phase = phase.as_str(), "a node reports"),
     }
     let kept = store::Report {
@@ -177,7 +189,10 @@ mod tests {
         assert_eq!(report.step.as_deref(), Some("etcd  [31m"));
         assert!(report.message.is_some_and(|message| message.len() <= 1024));
         assert_eq!(report.log.len(), LOG_LINES);
-        assert!(report.log[LOG_LINES - 1].starts_with("99 ") && report.log.iter().map(String::len).sum::<usize>() <= TEXT_BYTES);
+        assert!(
+            report.log[LOG_LINES - 1].starts_with("99 ")
+                && report.log.iter().map(String::len).sum::<usize>() <= TEXT_BYTES
+        );
         assert_eq!((report.versions.len(), report.addresses.len()), (ENTRIES, ENTRIES));
     }
 }

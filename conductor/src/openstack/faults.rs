@@ -1,5 +1,7 @@
 //! How the clients meet a cloud that misbehaves.
 
+mod tls;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -46,16 +48,8 @@ async fn list(cloud: &Cloud) -> Result<usize> {
 async fn create(cloud: &Cloud) -> Result<String> {
     let (files, parameters, template) = Default::default();
     let hidden = [("token".to_owned(), "canary-hidden".to_owned())].into_iter().collect();
-    let new = NewStack {
-        name: "s",
-        template: &template,
-        files: &files,
-        parameters: &parameters,
-        hidden: &hidden,
-        tags: &[],
-        timeout_mins: None,
-    };
-    heat::create(&cloud.service().await?, &new).await
+    let stack = drivers::Stack { template, files, parameters, hidden, timeout_mins: None };
+    heat::create(&cloud.service().await?, &NewStack { name: "s", stack: &stack, tags: &[] }).await
 }
 
 #[tokio::test]

@@ -18,28 +18,14 @@ const SERVICE: Service = Service::Heat;
 const PAGE: usize = 1000;
 
 /// What a stack is to be.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct NewStack<'a> {
     /// Its name, unique in the project.
     pub name: &'a str,
-    /// The HOT document.
-    pub template: &'a Value,
-    /// Nested templates by the name the document uses.
-    pub files: &'a BTreeMap<String, String>,
-    /// Parameters anyone may see.
-    pub parameters: &'a Map<String, Value>,
-    /// Parameters declared `hidden`; struck out of error texts.
-    pub hidden: &'a BTreeMap<String, String>,
+    /// Template, files and parameters; hidden ones are struck out of error texts.
+    pub stack: &'a drivers::Stack,
     /// Its tags.
     pub tags: &'a [String],
-    /// Minutes Heat may take; absent means Heat's default.
-    pub timeout_mins: Option<u32>,
-}
-
-impl std::fmt::Debug for NewStack<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewStack").field("name", &self.name).field("tags", &self.tags).finish_non_exhaustive()
-    }
 }
 
 /// A stack as a listing shows it.
@@ -114,26 +100,24 @@ fn none_as_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Ve
 }
 
 fn body(new: &NewStack<'_>) -> Value {
-    let hidden = new.hidden.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
-    let parameters: Map<String, Value> = new.parameters.clone().into_iter().chain(hidden).collect();
     let mut body = json!({
         "stack_name": new.name,
-        "template": new.template,
-        "files": new.files,
-        "parameters": parameters,
+        "template": new.stack.template,
+        "files": new.stack.files,
+        "environment": new.stack.environment(),
         "disable_rollback": true,
     });
     if !new.tags.is_empty() {
         body["tags"] = new.tags.join(",").into();
     }
-    if let Some(minutes) = new.timeout_mins {
+    if let Some(minutes) = new.stack.timeout_mins {
         body["timeout_mins"] = minutes.into();
     }
     body
 }
 
 fn with_secrets<'a>(mut call: Call<'a>, new: &NewStack<'a>) -> Call<'a> {
-    call.secrets.extend(new.hidden.values().map(String::as_str));
+    call.secrets.extend(new.stack.hidden.values().map(String::as_str));
     call
 }
 
@@ -187,9 +171,9 @@ pub async fn change_parameters(
 /// Kind `Invalid` with Heat's explanation.
 pub async fn validate(session: &Session, new: &NewStack<'_>) -> Result<()> {
     let body = json!({
-        "template": new.template,
-        "files": new.files,
-        "environment": {"parameters": new.parameters},
+        "template": new.stack.template,
+        "files": new.stack.files,
+        "environment": new.stack.environment(),
     });
     let mut call = Call::post(SERVICE, &["validate"], body);
     call.repeatable = true;

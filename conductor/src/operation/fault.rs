@@ -88,7 +88,9 @@ impl Code {
     #[must_use]
     pub fn hint(self) -> &'static str {
         match self {
-            Self::StackFailed => "Read the named resource's error; `openstack stack failures list` shows it in Heat's words.",
+            Self::StackFailed => {
+                "Read the named resource's error; `openstack stack failures list` shows it in Heat's words."
+            }
             Self::NodeFailed => "The named step failed on the node; its last log lines are in `faults`.",
             Self::TimedOut => "Raise create_timeout, or look at the console log of the nodes that never reported.",
             Self::NotAuthorized => "The operator must give the service's user the role `member` on this project.",

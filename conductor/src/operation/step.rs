@@ -218,7 +218,10 @@ impl From<openstack::Error> for Failure {
             return Self::Later(Error::from(error));
         }
         let code = match error.kind {
-            openstack::Kind::NotGranted | openstack::Kind::Forbidden | openstack::Kind::Unauthorized | openstack::Kind::Credentials => Code::NotAuthorized,
+            openstack::Kind::NotGranted
+            | openstack::Kind::Forbidden
+            | openstack::Kind::Unauthorized
+            | openstack::Kind::Credentials => Code::NotAuthorized,
             openstack::Kind::Quota => Code::CloudQuota,
             openstack::Kind::NotFound => Code::Vanished,
             _ => Code::Refused,

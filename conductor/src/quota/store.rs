@@ -12,6 +12,9 @@ use crate::page::Page;
 use crate::scope::Scope;
 use crate::{Error, Result};
 
+/// How often a reservation is tried while others change the same row between its statements.
+const RACES: usize = 20;
+
 /// The project's own quota, when it has one.
 ///
 /// # Errors
@@ -105,23 +108,36 @@ pub async fn usage(c: &impl ConnectionTrait, project_id: &str) -> Result<i32> {
 /// `Forbidden` when the project has as many as it may.
 pub(crate) async fn reserve(c: &impl ConnectionTrait, project_id: &str, default: i32) -> Result<()> {
     let limit = find(c, project_id, CLUSTER).await?.map_or(default, |quota| quota.hard_limit);
-    if take(c, project_id, limit).await? {
-        return Ok(());
-    }
-    if usage::Entity::find_by_id(project_id).one(c).await?.is_none() {
-        let first =
-            usage::ActiveModel { project_id: ActiveValue::Set(project_id.to_owned()), clusters: ActiveValue::Set(0) };
-        let mut known = OnConflict::column(usage::Column::ProjectId);
-        known.do_nothing_on([usage::Column::ProjectId]);
-        usage::Entity::insert(first).on_conflict(known).try_insert().exec_without_returning(c).await?;
+    // A refused take alone says too little: the row may be absent, or have come between the take and the look.
+    for _ in 0..RACES {
         if take(c, project_id, limit).await? {
             return Ok(());
         }
+        match usage::Entity::find_by_id(project_id).one(c).await? {
+            Some(usage) if usage.clusters >= limit => return Err(exceeded(limit)),
+            Some(_) => {}
+            None if limit <= 0 => return Err(exceeded(limit)),
+            None => begin_usage(c, project_id).await?,
+        }
     }
-    Err(Error::forbidden(format!(
+    Err(Error::unavailable("The database").because(format!("the usage of project {project_id} changes too often")))
+}
+
+/// Makes the project's row, unless another request was faster.
+async fn begin_usage(c: &impl ConnectionTrait, project_id: &str) -> Result<()> {
+    let none =
+        usage::ActiveModel { project_id: ActiveValue::Set(project_id.to_owned()), clusters: ActiveValue::Set(0) };
+    let mut known = OnConflict::column(usage::Column::ProjectId);
+    known.do_nothing_on([usage::Column::ProjectId]);
+    usage::Entity::insert(none).on_conflict(known).try_insert().exec_without_returning(c).await?;
+    Ok(())
+}
+
+fn exceeded(limit: i32) -> Error {
+    Error::forbidden(format!(
         "Resource limit exceeded: You have reached the maximum clusters per project, {limit}. You may delete a cluster \
          to make room for a new one."
-    )))
+    ))
 }
 
 /// Gives back the reservation of a cluster that is gone, in the transaction that removes it.

@@ -31,7 +31,8 @@ const SETTLED: TimeDelta = TimeDelta::seconds(20);
 
 pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) {
     let Some(engine) = conductor.engine.get().cloned() else { return };
-    let mut round = Round { conductor: &conductor, engine: &engine, begun: HashMap::new(), heard: now() - TimeDelta::minutes(1) };
+    let mut round =
+        Round { conductor: &conductor, engine: &engine, begun: HashMap::new(), heard: now() - TimeDelta::minutes(1) };
     let mut audited: Option<Instant> = None;
     loop {
         let audit = audited.is_none_or(|at| at.elapsed() >= AUDIT);

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{self, name};
 use crate::column::now;
 use crate::config::GlobalIndex;
-use crate::openstack::heat::{self, Listed};
 use crate::openstack;
+use crate::openstack::heat::{self, Listed};
 use crate::operation::store::{self, Awaiting, Observation};
 use crate::scope::Scope;
 use crate::{Conductor, Error, Result, lease};
@@ -146,7 +146,11 @@ fn judge(awaiting: &[Awaiting], stacks: &HashMap<String, Listed>) -> Vec<Observa
                 Some(stack) => (stack.stack_status.clone(), stack.stack_status_reason.clone()),
                 None => ("GONE".to_owned(), None),
             };
-            (one.observed_status.as_deref() != Some(status.as_str())).then(|| Observation { operation: one.uuid.clone(), status, reason })
+            (one.observed_status.as_deref() != Some(status.as_str())).then(|| Observation {
+                operation: one.uuid.clone(),
+                status,
+                reason,
+            })
         })
         .collect()
 }
@@ -178,23 +182,30 @@ mod tests {
     }
 
     fn stack(id: &str, status: &str) -> (String, Listed) {
-        (id.to_owned(), Listed {
-            id: id.into(),
-            stack_name: id.into(),
-            stack_status: status.into(),
-            stack_status_reason: None,
-            creation_time: None,
-            updated_time: None,
-            tags: Vec::new(),
-            project: None,
-        })
+        (
+            id.to_owned(),
+            Listed {
+                id: id.into(),
+                stack_name: id.into(),
+                stack_status: status.into(),
+                stack_status_reason: None,
+                creation_time: None,
+                updated_time: None,
+                tags: Vec::new(),
+                project: None,
+            },
+        )
     }
 
     #[test]
     fn only_changes_are_recorded_and_an_absent_stack_is_gone() {
         let stacks = HashMap::from([stack("a", "CREATE_COMPLETE"), stack("b", "CREATE_IN_PROGRESS")]);
         let seen = judge(
-            &[awaiting("a", Some("CREATE_IN_PROGRESS")), awaiting("b", Some("CREATE_IN_PROGRESS")), awaiting("c", None)],
+            &[
+                awaiting("a", Some("CREATE_IN_PROGRESS")),
+                awaiting("b", Some("CREATE_IN_PROGRESS")),
+                awaiting("c", None),
+            ],
             &stacks,
         );
         let seen: Vec<_> = seen.iter().map(|seen| (seen.operation.as_str(), seen.status.as_str())).collect();

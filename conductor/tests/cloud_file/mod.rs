@@ -1,4 +1,6 @@
-//! The one place that reads a test cloud's `cloud.json`.
+//! The one place that reads a test cloud's `cloud.json`, as `tests/cloud/up` writes it.
+
+use std::collections::BTreeMap;
 
 use conductor::Config;
 use secrecy::SecretString;
@@ -8,26 +10,15 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 pub(crate) struct TestCloud {
     auth_url: String,
-    region: Option<String>,
-    service: Login,
-    tenant: Login,
-    other_tenant: Login,
-    trustee_domain: TrusteeDomain,
-    image: String,
+    regions: Vec<String>,
+    users: BTreeMap<String, User>,
 }
 
 #[derive(Deserialize)]
-struct Login {
-    username: String,
+struct User {
     password: String,
-    project: String,
-}
-
-#[derive(Deserialize)]
-struct TrusteeDomain {
-    name: String,
-    admin_name: String,
-    admin_password: String,
+    domain: String,
+    project: Option<String>,
 }
 
 impl TestCloud {
@@ -43,35 +34,30 @@ impl TestCloud {
 
     /// The service's configuration.
     pub(crate) fn config(&self) -> Config {
-        let mut config = self.login(&self.service);
-        config.trust.trustee_domain_name = Some(self.trustee_domain.name.clone());
-        config.trust.trustee_domain_admin_name = Some(self.trustee_domain.admin_name.clone());
-        config.trust.trustee_domain_admin_password = Some(self.trustee_domain.admin_password.clone().into());
+        let mut config = self.as_user("jeroboam");
+        let admin = self.user("jeroboam_domain_admin");
+        config.trust.trustee_domain_name = Some(admin.domain.clone());
+        config.trust.trustee_domain_admin_name = Some("jeroboam_domain_admin".into());
+        config.trust.trustee_domain_admin_password = Some(admin.password.clone().into());
         config
     }
 
-    /// As if a plain member of a project were the service's user.
-    pub(crate) fn as_tenant(&self) -> Config {
-        self.login(&self.tenant)
-    }
-
-    /// The same for a member of another project.
-    pub(crate) fn as_other_tenant(&self) -> Config {
-        self.login(&self.other_tenant)
-    }
-
-    /// The name of an image with `os_distro`.
-    pub(crate) fn image(&self) -> &str {
-        &self.image
-    }
-
-    fn login(&self, login: &Login) -> Config {
+    /// As if that person were the service's user: `demo` and `demo2` of the domain where the service's user is
+    /// granted, `closed` of a domain where it is not, `admin`.
+    pub(crate) fn as_user(&self, name: &str) -> Config {
+        let user = self.user(name);
         let mut config = Config::default();
         config.keystone.auth_url = self.auth_url.clone();
-        config.keystone.region_name = self.region.clone();
-        config.keystone.username = login.username.clone();
-        config.keystone.password = SecretString::from(login.password.clone());
-        config.keystone.project_name = login.project.clone();
+        config.keystone.region_name = self.regions.first().cloned();
+        config.keystone.username = name.to_owned();
+        config.keystone.password = SecretString::from(user.password.clone());
+        config.keystone.user_domain_name = user.domain.clone();
+        config.keystone.project_domain_name = user.domain.clone();
+        config.keystone.project_name = user.project.clone().unwrap_or_default();
         config
+    }
+
+    fn user(&self, name: &str) -> &User {
+        self.users.get(name).unwrap_or_else(|| panic!("cloud.json names no user {name:?}"))
     }
 }

@@ -85,7 +85,7 @@ async fn a_later_report_replaces_the_earlier_one(t: TestDatabase) {
     let second = now();
     store::report(&t.db, failed.clone(), second).await.unwrap();
 
-    let nodes = store::of_clusters(&t.db, &[cluster.uuid.clone()]).await.unwrap();
+    let nodes = store::of_clusters(&t.db, std::slice::from_ref(&cluster.uuid)).await.unwrap();
     assert_eq!(nodes.len(), 1);
     let node = &nodes[0];
     assert_eq!((node.phase, &node.step, &node.message), (Phase::Failed, &failed.step, &failed.message));
@@ -95,7 +95,7 @@ async fn a_later_report_replaces_the_earlier_one(t: TestDatabase) {
     assert_eq!((node.first_seen, node.updated_at), (first, second));
 
     report(&t.db, &cluster, "n-0", Phase::Ready).await.unwrap();
-    let node = store::of_clusters(&t.db, &[cluster.uuid.clone()]).await.unwrap().remove(0);
+    let node = store::of_clusters(&t.db, std::slice::from_ref(&cluster.uuid)).await.unwrap().remove(0);
     assert_eq!((node.phase, node.step, node.message, node.log), (Phase::Ready, None, None, StringList::default()));
 
     store::forget(&t.db, &cluster.uuid, &["n-0".into()]).await.unwrap();

@@ -13,6 +13,7 @@ use crate::sample;
 on_every_database!(
     a_project_has_one_quota_of_a_kind,
     of_fifty_at_once_five_are_made,
+    the_first_of_a_project_are_made_at_once,
     a_quota_of_its_own_goes_before_the_default,
     what_is_given_back_can_be_taken_again,
 );
@@ -32,7 +33,7 @@ async fn a_project_has_one_quota_of_a_kind(t: TestDatabase) {
     assert_eq!(update(&t.db, "p2", CLUSTER, 7).await.unwrap_err().kind, Kind::NotFound);
 
     let own = Scope::Project("p1".into());
-    assert_eq!(list(&t.db, &own, &Page::first(10)).await.unwrap(), [changed.clone()]);
+    assert_eq!(list(&t.db, &own, &Page::first(10)).await.unwrap(), std::slice::from_ref(&changed));
     assert_eq!(list(&t.db, &Scope::All, &Page::first(10)).await.unwrap(), [changed, other]);
 
     delete(&t.db, "p1", CLUSTER).await.unwrap();
@@ -64,6 +65,24 @@ async fn of_fifty_at_once_five_are_made(t: TestDatabase) {
     assert_eq!(kept.len(), 5);
     assert!(kept.iter().all(|view| view.nodegroups.len() == 2));
     assert_eq!(operation::store::unfinished(&t.db, 0, 100).await.unwrap().len(), 5);
+}
+
+/// Whoever makes the project's row, nobody takes its absence, or its sudden presence, for a full quota.
+async fn the_first_of_a_project_are_made_at_once(t: TestDatabase) {
+    let template = sample::kept_template(&t.db, "p1").await;
+    for project in 0..10 {
+        let project = format!("p{project}");
+        let racers = (0..6).map(|number| {
+            let mut new = sample::new_cluster(&format!("c{number}"), &template, &project);
+            new.quota = 6;
+            let db = t.db.clone();
+            tokio::spawn(async move { cluster::store::insert(&db, new).await })
+        });
+        for made in futures::future::join_all(racers).await {
+            made.unwrap().unwrap();
+        }
+        assert_eq!(usage(&t.db, &project).await.unwrap(), 6);
+    }
 }
 
 async fn a_quota_of_its_own_goes_before_the_default(t: TestDatabase) {

@@ -47,6 +47,8 @@ async fn it_is_checked_and_brought_up_to_date(t: TestDatabase) {
     assert!(database::status(&empty.db).await.unwrap().iter().all(|step| !step.applied));
     let error = database::check_schema(&empty.db).await.unwrap_err();
     assert!(error.public.contains("Run `jeroboam db upgrade`"), "{}", error.public);
+    assert_eq!(database::prepare(&empty.db).await.is_ok(), t.kind == databases::Kind::Sqlite);
+    let empty = TestDatabase::empty(t.kind).await;
     let taken = database::migrate(&empty.db).await.unwrap();
     assert_eq!(taken, steps.into_iter().map(|step| step.name).collect::<Vec<_>>());
     database::check_schema(&empty.db).await.unwrap();

@@ -19,16 +19,20 @@ use tempfile::TempDir;
 
 /// Runs a server until standard input closes, which the kernel does when the tests are gone; then removes its files.
 const KEEPER: &str = r#"
-directory=$1; shift
+directory=$1; signal=$2; shift 2
+exec 2>/dev/null
 "$@" >"$directory/log" 2>&1 </dev/null &
 server=$!
 read -r _
-kill -QUIT $server; sleep 0.1; kill -KILL $server
+kill -$signal $server
 wait $server
 rm -rf "$directory"
 "#;
 /// `nobody`: servers refuse to run as root.
 const NOBODY: u32 = 65534;
+
+/// How the files of a server are made and how it is run, with its URL.
+type Start = fn(&Path, u16) -> (Command, String);
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,89 +101,100 @@ impl Server {
 
 fn postgres() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let directory = directory("postgres");
-        let data = directory.join("data");
-        let programs = postgres_programs();
-        let mut init = Command::new(programs.join("initdb"));
-        init.args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]);
-        succeed(init.arg(&data));
-        start(&directory, |port| {
-            let mut server = Command::new(programs.join("postgres"));
-            server.arg("-D").arg(&data).arg("-p").arg(port.to_string());
-            for setting in [
-                "listen_addresses=127.0.0.1",
-                "unix_socket_directories=",
-                "fsync=off",
-                "synchronous_commit=off",
-                "full_page_writes=off",
-                "max_connections=500",
-                "shared_buffers=32MB",
-            ] {
-                server.args(["-c", setting]);
-            }
-            (server, format!("postgres://postgres@127.0.0.1:{port}"))
-        })
-    })
+    SERVER.get_or_init(|| start("postgres", "QUIT", start_postgres))
 }
 
 fn mariadb() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let directory = directory("mariadb");
-        let data = directory.join("data");
-        let path = |option: &str, path: &Path| format!("--{option}={}", path.display());
-        let mut init = Command::new("mariadb-install-db");
-        init.args([
-            "--no-defaults",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-            "--skip-name-resolve",
-        ]);
-        succeed(init.arg(path("datadir", &data)));
-        start(&directory, |port| {
-            let mut server = Command::new(mariadbd());
-            server.arg("--no-defaults").arg(path("datadir", &data)).arg(path("socket", &directory.join("socket")));
-            server.arg(path("pid-file", &directory.join("pid"))).arg(format!("--port={port}"));
-            server.args([
-                "--bind-address=127.0.0.1",
-                "--skip-name-resolve",
-                "--max-connections=500",
-                "--innodb-flush-log-at-trx-commit=0",
-                "--innodb-flush-method=nosync",
-                "--innodb-buffer-pool-size=64M",
-                "--innodb-log-file-size=32M",
-                "--skip-log-bin",
-            ]);
-            // As installed, the server compares text without regard to case; the schema must not rely on it.
-            server.args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]);
-            (server, format!("mysql://root@127.0.0.1:{port}"))
-        })
-    })
+    SERVER.get_or_init(|| start("mariadb", "KILL", start_mariadb))
 }
 
-/// Starts the server and waits until it takes connections. Another process may be faster at the free port: try again.
-fn start(directory: &Path, command: impl Fn(u16) -> (Command, String)) -> Server {
-    for _ in 0..5 {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let (server, url) = command(port);
-        let mut kept = Command::new("sh");
-        kept.args(["-c", KEEPER, "keeper"]).arg(directory).arg(server.get_program()).args(server.get_args());
-        let mut keeper = unprivileged(&mut kept).stdin(Stdio::piped()).spawn().unwrap();
-        let end = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < end {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Server { url, _keeper: keeper };
-            }
-            let log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
-            if log.contains("Address already in use") {
-                break;
-            }
-            assert!(keeper.try_wait().unwrap().is_none(), "the server does not start: {log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+/// Makes the server's files and returns the command that runs it, with its URL.
+fn start_postgres(directory: &Path, port: u16) -> (Command, String) {
+    let data = directory.join("data");
+    let programs = postgres_programs();
+    let mut init = Command::new(programs.join("initdb"));
+    init.args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]);
+    succeed(init.arg(&data));
+    let mut server = Command::new(programs.join("postgres"));
+    server.arg("-D").arg(&data).arg("-p").arg(port.to_string());
+    for setting in [
+        "listen_addresses=127.0.0.1",
+        "unix_socket_directories=",
+        "fsync=off",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+        "max_connections=500",
+        "shared_buffers=32MB",
+    ] {
+        server.args(["-c", setting]);
     }
-    panic!("the server does not start: {}", std::fs::read_to_string(directory.join("log")).unwrap_or_default());
+    (server, format!("postgres://postgres@127.0.0.1:{port}"))
+}
+
+/// Makes the server's files and returns the command that runs it, with its URL.
+fn start_mariadb(directory: &Path, port: u16) -> (Command, String) {
+    let data = directory.join("data");
+    let path = |option: &str, path: &Path| format!("--{option}={}", path.display());
+    let mut init = Command::new("mariadb-install-db");
+    init.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
+    succeed(init.arg(path("datadir", &data)));
+    let mut server = Command::new(mariadbd());
+    server.arg("--no-defaults").arg(path("datadir", &data)).arg(path("socket", &directory.join("socket")));
+    server.arg(path("pid-file", &directory.join("pid"))).arg(format!("--port={port}"));
+    server.args([
+        "--bind-address=127.0.0.1",
+        "--skip-name-resolve",
+        "--max-connections=500",
+        "--innodb-flush-log-at-trx-commit=0",
+        "--innodb-flush-method=nosync",
+        "--innodb-buffer-pool-size=64M",
+        "--innodb-log-file-size=32M",
+        "--skip-log-bin",
+    ]);
+    // As installed, the server compares text without regard to case; the schema must not rely on it.
+    server.args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]);
+    (server, format!("mysql://root@127.0.0.1:{port}"))
+}
+
+/// Starts a server and waits until it takes connections; again where another process was faster at the free port. The
+/// signal ends it at once with all its processes.
+fn start(name: &str, signal: &str, command: Start) -> Server {
+    let mut log = String::new();
+    for _ in 0..3 {
+        let directory = directory(name);
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let (server, url) = command(&directory, port);
+        let mut kept = Command::new("sh");
+        kept.args(["-c", KEEPER, "keeper"])
+            .arg(&directory)
+            .arg(signal)
+            .arg(server.get_program())
+            .args(server.get_args());
+        let mut keeper = unprivileged(&mut kept).stdin(Stdio::piped()).spawn().unwrap();
+        let answers = answers(port, &directory.join("log"));
+        log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
+        if answers {
+            return Server { url, _keeper: keeper };
+        }
+        drop(keeper.stdin.take());
+        keeper.wait().unwrap();
+    }
+    panic!("{name} does not start: {log}");
+}
+
+fn answers(port: u16, log: &Path) -> bool {
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        if std::fs::read_to_string(log).is_ok_and(|log| log.contains("Address already in use")) {
+            return false;
+        }
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
 }
 
 fn directory(name: &str) -> PathBuf {

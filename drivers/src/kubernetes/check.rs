@@ -73,7 +73,7 @@ pub(super) fn facts(spec: &ClusterSpec, settings: &Settings) -> Vec<Problem> {
 }
 
 fn shape(desired: &Desired, problems: &mut Vec<Problem>) {
-    if !(1..=7).contains(&desired.master_count) || desired.master_count % 2 == 0 {
+    if !(1..=7).contains(&desired.master_count) || desired.master_count.is_multiple_of(2) {
         let count = desired.master_count.to_string();
         problems.push(problem("master_count", &count, "an odd number from 1 to 7, so that etcd has a majority"));
     }
@@ -107,11 +107,10 @@ fn access(desired: &Desired, problems: &mut Vec<Problem>) {
     if desired.tls_disabled {
         problems.push(problem("tls_disabled", "true", "false; the Kubernetes API server has no port without TLS"));
     }
-    if let Some(port) = desired.apiserver_port {
-        if port < 1024 || TAKEN_PORTS.iter().any(|(first, last)| (*first..=*last).contains(&port)) {
-            let allowed = "1024 to 65535 without 2379-2381, 10248-10259 and 30000-32767, which are taken";
-            problems.push(problem("apiserver_port", &port.to_string(), allowed));
-        }
+    let taken = |port: u16| port < 1024 || TAKEN_PORTS.iter().any(|(first, last)| (*first..=*last).contains(&port));
+    if let Some(port) = desired.apiserver_port.filter(|port| taken(*port)) {
+        let allowed = "1024 to 65535 without 2379-2381, 10248-10259 and 30000-32767, which are taken";
+        problems.push(problem("apiserver_port", &port.to_string(), allowed));
     }
     let name_servers = desired.dns_nameserver.as_deref().unwrap_or_default();
     if !name_servers.is_empty() && !list(name_servers).all(|item| item.parse::<Ipv4Addr>().is_ok()) {

@@ -123,7 +123,7 @@ mod tests {
         let given = "--v=2,--feature-gates=A=true,B=false  --quiet";
         assert_eq!(normalize("kubelet_options", given), Ok("--v=2 --feature-gates=A=true,B=false --quiet=true".into()));
         assert_eq!(normalize("kubeproxy_options", "--proxy-mode=nftables"), Ok("--proxy-mode=nftables".into()));
-        assert_eq!(normalize("kubeapi_options", "--tls-min-version=VersionTLS13").is_ok(), true);
+        assert!(normalize("kubeapi_options", "--tls-min-version=VersionTLS13").is_ok());
     }
 
     #[test]

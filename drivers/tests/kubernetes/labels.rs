@@ -83,6 +83,12 @@ fn is_sound(spec: &ClusterSpec) {
         let known = ["@@BOOTSTRAP_TOKEN@@"];
         assert!(!markers(&environment(&given)).iter().any(|marker| known.contains(&marker.as_str())));
     }
+    if let Some(zone) = spec.desired.labels.get("availability_zone").filter(|zone| !zone.is_empty()) {
+        let zones = spec.desired.label("control_plane_availability_zones");
+        assert!(
+            zones.is_some() || stack.template["resources"]["master_0"]["properties"]["availability_zone"] == **zone
+        );
+    }
     assert_eq!(stack.template["resources"]["secgroup_master"], plain.template["resources"]["secgroup_master"]);
 }
 

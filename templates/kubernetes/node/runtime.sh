@@ -107,7 +107,7 @@ kubeadm_image() {
     say "${image:-$(image_repository)/$1:$2}"
 }
 
-step_containerd() {
+step_runtime() {
     put 644 /etc/containerd/config.toml <<END
 version = 2
 root = "/var/lib/containerd"

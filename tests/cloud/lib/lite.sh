@@ -65,7 +65,9 @@ up_lite() {
   if ! [ -f "$CLOUD_STATE/.schemas" ]; then
     progress 38 "tables of Keystone, Heat and Barbican"
     make_schemas
-    touch "$CLOUD_STATE/.schemas"
+    password_of schemas >"$CLOUD_STATE/.schemas"
+  elif [ "$(cat "$CLOUD_STATE/.schemas")" != "$(password_of schemas)" ]; then
+    fail "$CLOUD_DIR was made with another CLOUD_PASSWORD: set that one, or run tests/cloud/down --wipe first"
   fi
   progress 70 "Keystone, Heat, Barbican and the look-ups"
   start_services

@@ -14,26 +14,42 @@ start_time() {
 
 # Prints the pid of the process NAME when it is ours and alive.
 pid_of() {
-  local file=$CLOUD_RUN/$1.pid pid started
+  local file=$CLOUD_RUN/$1.pid pid started _
   [ -f "$file" ] || return 1
-  read -r pid started <"$file" || return 1
+  read -r pid started _ <"$file" || return 1
   [ -n "$started" ] && [ "$(start_time "$pid")" = "$started" ] || return 1
   echo "$pid"
 }
 
 running() { pid_of "$1" >/dev/null; }
 
-# start NAME PORT COMMAND...: starts a process unless it runs; PORT 0 for one that listens nowhere.
+# A text that changes with a process's command, its configuration and (where it runs ours) its sources.
+mark_of() {
+  local name=$1
+  shift
+  {
+    printf '%s\n' "$@"
+    if [ -d "$CLOUD_ETC/$name" ]; then find "$CLOUD_ETC/$name" -type f -print0 | sort -z | xargs -0 cat; fi
+    case $name in heat | heat-full | lookups) find "$CLOUD_SOURCE/python" -name '*.py' -print0 | sort -z | xargs -0 cat ;; esac
+  } | sha256sum | cut -c1-16
+}
+
+# start NAME PORT COMMAND...: starts a process; one that runs already stays, unless what it was started with has changed.
+# PORT 0 is for one that listens nowhere.
 start() {
-  local name=$1 port=$2 pid
+  local name=$1 port=$2 pid mark
   shift 2
-  running "$name" && return 0
-  if [ "$port" != 0 ] && port_open "$port"; then
+  mark=$(mark_of "$name" "$@")
+  if running "$name"; then
+    [ "$(cut -d' ' -f3 "$CLOUD_RUN/$name.pid")" != "$mark" ] || return 0
+    stop "$name"
+  fi
+  if [ "$port" != 0 ] && ! port_free "$port"; then
     fail "$name: port $port of $CLOUD_HOST is taken by another process; set CLOUD_PORT_BASE or the port by itself"
   fi
   setsid "$@" >>"$CLOUD_LOG/$name.out" 2>&1 </dev/null 9>&- &
   pid=$!
-  echo "$pid $(start_time "$pid")" >"$CLOUD_RUN/$name.pid"
+  echo "$pid $(start_time "$pid") $mark" >"$CLOUD_RUN/$name.pid"
 }
 
 # stop NAME: ends the process and its group, kindly first.
@@ -50,6 +66,16 @@ stop() {
     fi
   fi
   rm -f "$CLOUD_RUN/$1.pid"
+}
+
+# Whether nobody listens on the port, or soon nobody does: the threads of a process that has just ended may still hold it.
+port_free() {
+  local tries
+  for ((tries = 0; tries < 20; tries++)); do
+    port_open "$1" || return 0
+    sleep 0.1
+  done
+  return 1
 }
 
 port_open() { (exec 3<>"/dev/tcp/$CLOUD_HOST/$1") 2>/dev/null; }

@@ -2,11 +2,20 @@
 # Progress lines and failures: "[ 42 %   12 s] what is being done".
 
 PERCENT=0
+# The part of the whole that the present part of the work is: from, to.
+PROGRESS_FROM=0
+PROGRESS_TO=100
 
+# progress_part FROM TO: what follows is this part of the whole.
+progress_part() {
+  PROGRESS_FROM=$1 PROGRESS_TO=$2
+}
+
+# progress PERCENT TEXT: PERCENT is of the present part.
 progress() {
   PERCENT=$1
   shift
-  printf '[%3d %% %4d s] %s\n' "$PERCENT" "$SECONDS" "$*"
+  printf '[%3d %% %4d s] %s\n' "$((PROGRESS_FROM + PERCENT * (PROGRESS_TO - PROGRESS_FROM) / 100))" "$SECONDS" "$*"
 }
 
 fail() {

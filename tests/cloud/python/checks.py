@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import tempfile
 import time
 import unittest
 import uuid
@@ -299,6 +300,32 @@ class Lookups(unittest.TestCase):
         self.assertEqual(self.demo.get('image', '/v2/images?name=ubuntu-24.04').status_code, 503)
         self.assertEqual(self.demo.get('image', '/v2/images?name=flatcar').status_code, 200)
         self.assertEqual(self.demo.get('compute', '/flavors').status_code, 500)
+
+
+class Processes(unittest.TestCase):
+    """What `down` ends."""
+
+    def down(self, started):
+        """Runs `down` on a folder whose pid file names a process of ours with that start time; whether it still lives."""
+        with tempfile.TemporaryDirectory() as folder, subprocess.Popen(['sleep', '60'], start_new_session=True) as process:
+            try:
+                os.makedirs(os.path.join(folder, 'run'))
+                open(os.path.join(folder, '.test-cloud'), 'w', encoding='utf-8').close()
+                with open('/proc/%d/stat' % process.pid, encoding='utf-8') as file:
+                    real = file.read().rsplit(')', 1)[1].split()[19]
+                with open(os.path.join(folder, 'run', 'somebody.pid'), 'w', encoding='utf-8') as file:
+                    file.write('%d %s mark\n' % (process.pid, started or real))
+                subprocess.run([os.path.join(os.environ['CLOUD_SOURCE'], 'down')], env={**os.environ, 'CLOUD_DIR': folder}, check=True,
+                               stdout=subprocess.DEVNULL)
+                return process.poll() is None
+            finally:
+                process.kill()
+
+    def test_a_process_of_the_cloud_is_ended(self):
+        self.assertFalse(self.down(None))
+
+    def test_a_process_that_got_an_old_pid_is_left_alone(self):
+        self.assertTrue(self.down('1'))
 
 
 class People(unittest.TestCase):

@@ -4,7 +4,7 @@
 //! turn for a failed workflow. The guard retries what may pass, and where it gives up it makes the engine give the
 //! work back instead: another turn or another process takes it over when the lease ends.
 //!
-//! It also lets idle slots share one poller per queue, see [`doorbell`].
+//! It also lets idle slots share one poller per queue, see [`doorbell`], and keeps writes to SQLite in line.
 
 mod doorbell;
 #[cfg(test)]
@@ -23,6 +23,7 @@ use duroxide::providers::{
     ScheduledActivityIdentifier, SessionFetchConfig, TagFilter, WorkItem,
 };
 use duroxide::{Event, SystemStats};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use doorbell::Doorbell;
@@ -48,13 +49,25 @@ pub(super) struct Guard {
     given_up: Tokens,
     turns: Doorbell,
     work: Doorbell,
+    /// Held by the one write under way, where the storage takes no more than one.
+    writer: Option<Mutex<()>>,
+}
+
+/// How many writes a storage takes at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writers {
+    /// A second one is refused rather than queued, so the guard queues it.
+    One,
+    /// As many as there are.
+    Many,
 }
 
 impl Guard {
     /// Guards `inner`, whose queues are looked at every `poll` when nothing rings.
-    pub(super) fn new(inner: Arc<dyn Provider>, poll: Duration) -> Self {
+    pub(super) fn new(inner: Arc<dyn Provider>, writers: Writers, poll: Duration) -> Self {
         Self {
             inner,
+            writer: (writers == Writers::One).then(Mutex::default),
             patience: PATIENCE,
             unsure: Tokens::default(),
             given_up: Tokens::default(),
@@ -70,11 +83,20 @@ impl Guard {
     {
         let end = Instant::now() + self.patience;
         loop {
-            match bounded(call()).await {
+            match self.write(call()).await {
                 Err(error) if Verdict::of(&error) == Verdict::Passing && Instant::now() < end => sleep(PAUSE).await,
                 answer => return answer,
             }
         }
+    }
+
+    /// One call that may write.
+    async fn write<T>(&self, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+        let _only = match &self.writer {
+            Some(writer) => Some(writer.lock().await),
+            None => None,
+        };
+        bounded(call).await
     }
 }
 
@@ -102,7 +124,9 @@ impl Provider for Guard {
         patience: Duration,
         filter: Option<&DispatcherCapabilityFilter>,
     ) -> Answer<Option<(OrchestrationItem, String, u32)>> {
-        self.turns.fetch(patience, || bounded(self.inner.fetch_orchestration_item(lease, Duration::ZERO, filter))).await
+        self.turns
+            .fetch(patience, || self.write(self.inner.fetch_orchestration_item(lease, Duration::ZERO, filter)))
+            .await
     }
 
     async fn ack_orchestration_item(
@@ -155,23 +179,23 @@ impl Provider for Guard {
     }
 
     async fn abandon_orchestration_item(&self, token: &str, delay: Option<Duration>, uncounted: bool) -> Answer<()> {
-        bounded(self.inner.abandon_orchestration_item(token, delay, uncounted)).await?;
+        self.write(self.inner.abandon_orchestration_item(token, delay, uncounted)).await?;
         self.turns.ring();
         Ok(())
     }
 
     async fn renew_orchestration_item_lock(&self, token: &str, lease: Duration) -> Answer<()> {
-        bounded(self.inner.renew_orchestration_item_lock(token, lease)).await
+        self.write(self.inner.renew_orchestration_item_lock(token, lease)).await
     }
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Answer<()> {
-        bounded(self.inner.enqueue_for_orchestrator(item, delay)).await?;
+        self.write(self.inner.enqueue_for_orchestrator(item, delay)).await?;
         self.turns.ring();
         Ok(())
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Answer<()> {
-        bounded(self.inner.enqueue_for_worker(item)).await?;
+        self.write(self.inner.enqueue_for_worker(item)).await?;
         self.work.ring();
         Ok(())
     }
@@ -183,7 +207,7 @@ impl Provider for Guard {
         session: Option<&SessionFetchConfig>,
         tags: &TagFilter,
     ) -> Answer<Option<(WorkItem, String, u32)>> {
-        self.work.fetch(patience, || bounded(self.inner.fetch_work_item(lease, Duration::ZERO, session, tags))).await
+        self.work.fetch(patience, || self.write(self.inner.fetch_work_item(lease, Duration::ZERO, session, tags))).await
     }
 
     async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Answer<()> {
@@ -206,7 +230,7 @@ impl Provider for Guard {
     async fn renew_work_item_lock(&self, token: &str, lease: Duration) -> Answer<()> {
         let end = Instant::now() + lease / 3;
         loop {
-            let error = match timeout_at(end, self.inner.renew_work_item_lock(token, lease)).await {
+            let error = match timeout_at(end, self.write(self.inner.renew_work_item_lock(token, lease))).await {
                 Ok(Err(error)) if Verdict::of(&error) != Verdict::LeaseLost => error,
                 Ok(answer) => return answer,
                 Err(_) => ProviderError::retryable("renew_work_item_lock", "no answer in time"),
@@ -221,11 +245,11 @@ impl Provider for Guard {
     }
 
     async fn renew_session_lock(&self, owners: &[&str], lease: Duration, idle: Duration) -> Answer<usize> {
-        bounded(self.inner.renew_session_lock(owners, lease, idle)).await
+        self.write(self.inner.renew_session_lock(owners, lease, idle)).await
     }
 
     async fn cleanup_orphaned_sessions(&self, idle: Duration) -> Answer<usize> {
-        bounded(self.inner.cleanup_orphaned_sessions(idle)).await
+        self.write(self.inner.cleanup_orphaned_sessions(idle)).await
     }
 
     async fn read(&self, instance: &str) -> Answer<Vec<Event>> {
@@ -237,7 +261,7 @@ impl Provider for Guard {
     }
 
     async fn append_with_execution(&self, instance: &str, execution: u64, events: Vec<Event>) -> Answer<()> {
-        bounded(self.inner.append_with_execution(instance, execution, events)).await
+        self.write(self.inner.append_with_execution(instance, execution, events)).await
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

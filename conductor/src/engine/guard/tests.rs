@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use super::*;
 
@@ -11,6 +12,7 @@ struct Scripted {
     answers: Mutex<VecDeque<Answer<()>>>,
     calls: Mutex<Vec<String>>,
     hangs: bool,
+    writing: AtomicUsize,
 }
 
 impl Scripted {
@@ -61,7 +63,10 @@ impl Provider for Scripted {
     }
 
     async fn enqueue_for_worker(&self, _: WorkItem) -> Answer<()> {
-        Ok(())
+        let others = self.writing.fetch_add(1, SeqCst);
+        tokio::task::yield_now().await;
+        self.writing.fetch_sub(1, SeqCst);
+        if others == 0 { Ok(()) } else { Err(ProviderError::retryable("enqueue", "Database locked")) }
     }
 
     async fn fetch_work_item(
@@ -126,7 +131,7 @@ const LEASE: Duration = Duration::from_millis(1500);
 
 fn guard(answers: impl IntoIterator<Item = Answer<()>>) -> (Arc<Scripted>, Guard) {
     let inner = Arc::new(Scripted { answers: Mutex::new(answers.into_iter().collect()), ..Scripted::default() });
-    let mut guard = Guard::new(inner.clone(), Duration::from_millis(50));
+    let mut guard = Guard::new(inner.clone(), Writers::Many, Duration::from_millis(50));
     guard.patience = Duration::from_millis(500);
     (inner, guard)
 }
@@ -178,7 +183,7 @@ async fn a_step_whose_renewal_failed_is_given_back_and_not_dropped() {
 #[tokio::test]
 async fn a_hanging_renewal_is_given_up_within_the_lease() {
     let inner = Arc::new(Scripted { hangs: true, ..Scripted::default() });
-    let guard = Guard::new(inner.clone(), Duration::from_millis(50));
+    let guard = Guard::new(inner.clone(), Writers::Many, Duration::from_millis(50));
     let begun = Instant::now();
     guard.renew_work_item_lock("t", LEASE).await.unwrap_err();
     assert!(begun.elapsed() < LEASE / 2, "gave up after {:?}", begun.elapsed());
@@ -242,4 +247,14 @@ async fn a_turn_the_storage_refuses_may_be_recorded_as_failed() {
     commit(&guard, "t").await.unwrap_err();
     commit(&guard, "t").await.unwrap();
     assert_eq!(calls(&inner), ["commit t", "commit t"]);
+}
+
+#[tokio::test]
+async fn writes_to_a_storage_with_one_writer_are_kept_in_line() {
+    for (writers, all_taken) in [(Writers::One, true), (Writers::Many, false)] {
+        let guard = Guard::new(Arc::new(Scripted::default()), writers, Duration::from_millis(50));
+        let item = || WorkItem::CancelInstance { instance: "i".into(), reason: String::new() };
+        let taken = futures::future::join_all((0..10).map(|_| guard.enqueue_for_worker(item()))).await;
+        assert_eq!(taken.iter().all(Result::is_ok), all_taken, "{writers:?}");
+    }
 }

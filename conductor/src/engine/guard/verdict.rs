@@ -27,7 +27,8 @@ const LEASE_LOST: [&str; 5] = [
 ];
 
 /// How both storages say that the data is wrong.
-const REFUSED: [&str; 10] = [
+const REFUSED: [&str; 11] = [
+    "UNIQUE constraint failed",
     "Constraint violation",
     "Duplicate detected",
     "Foreign key violation",
@@ -49,7 +50,7 @@ impl Verdict {
         if LEASE_LOST.iter().any(|text| error.message.contains(text)) {
             return Self::LeaseLost;
         }
-        if REFUSED.iter().any(|text| error.message.starts_with(text)) {
+        if REFUSED.iter().any(|text| error.message.contains(text)) {
             return Self::Refused;
         }
         Self::Passing
@@ -90,7 +91,11 @@ mod tests {
 
     #[test]
     fn refused_data_is_not_retried() {
-        let error = ProviderError::permanent("ack", "Constraint violation: UNIQUE constraint failed: history");
-        assert_eq!(Verdict::of(&error), Verdict::Refused);
+        for message in [
+            "Failed to append history: error returned from database: (code: 1555) UNIQUE constraint failed: history.event_id",
+            "Duplicate detected: error returned from database: duplicate key value violates unique constraint",
+        ] {
+            assert_eq!(Verdict::of(&ProviderError::permanent("ack", message)), Verdict::Refused, "{message}");
+        }
     }
 }

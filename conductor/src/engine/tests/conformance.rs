@@ -82,7 +82,7 @@ impl ProviderFactory for Storages {
 
     async fn corrupt_instance_history(&self, instance: &str) {
         let (database, table) = self.behind("history").await;
-        let sql = format!("UPDATE {table} SET event_data = 'NOT JSON' WHERE instance_id = '{instance}'");
+        let sql = format!("UPDATE {table} SET event_data = '{{\"unknown\":1}}' WHERE instance_id = '{instance}'");
         assert!(database.execute_unprepared(&sql).await.unwrap().rows_affected() > 0);
     }
 

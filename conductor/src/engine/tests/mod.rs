@@ -1,7 +1,6 @@
 //! Tests that need the engine's own types; `tests/engine` holds those through the public interface.
 
 mod conformance;
-mod lease;
 #[path = "../../../tests/support/postgres.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test programs")]
-mod postgres;
+pub(super) mod postgres;

@@ -5,15 +5,14 @@ accepted or refused as on a real cloud; what it makes exists only in `fakecloud.
 are faked (`Nova,Neutron,Cinder,Octavia` unless set; the full cloud sets `Cinder,Octavia`).
 """
 import importlib
-import os
 import pkgutil
 
 from heat.engine import constraints, resource, resources
 
-from . import base, compute, network, volume
 from fakecloud.store import Ambiguous, NotFound
 
-SERVICES = [name for name in os.environ.get('CLOUD_FAKES', 'Nova,Neutron,Cinder,Octavia').split(',') if name]
+from . import base, compute, network, volume
+
 BEHAVIOURS = {**compute.BEHAVIOURS, **network.BEHAVIOURS, **volume.BEHAVIOURS}
 # Constraint name -> kind of thing which must exist. Other constraints of faked services accept everything.
 CONSTRAINED = {
@@ -70,7 +69,7 @@ def _fake(kind, real):
 
 def resource_mapping():
     """Type name -> fake class, for Heat."""
-    return {kind: _fake(kind, real) for service in SERVICES for kind, real in _real_types(service).items()}
+    return {kind: _fake(kind, real) for service in base.SERVICES for kind, real in _real_types(service).items()}
 
 
 def _constraint(kind):
@@ -93,6 +92,6 @@ def _constraint(kind):
 def constraint_mapping():
     """Constraint name -> class, for Heat: existence is asked of the fake services."""
     prefixes = {'Nova': ('nova.', 'glance.'), 'Neutron': ('neutron.',), 'Cinder': ('cinder.',), 'Octavia': ('octavia.',)}
-    wanted = tuple(prefix for service in SERVICES for prefix in prefixes[service])
+    wanted = tuple(prefix for service in base.SERVICES for prefix in prefixes[service])
     return {name: _constraint(CONSTRAINED.get(name))
             for name, _ in resources._get_mapping('heat.constraints') if name.startswith(wanted)}

@@ -1,4 +1,5 @@
 """What all fake types share: their life with faults, their record in the store, their attributes."""
+import os
 import re
 import time
 import uuid
@@ -10,6 +11,8 @@ from fakecloud import faults
 from fakecloud.store import AddressError, Ambiguous, NotFound, Store, now
 
 STORE = Store()
+# The services that are faked.
+SERVICES = [name for name in os.environ.get('CLOUD_FAKES', 'Nova,Neutron,Cinder,Octavia').split(',') if name]
 # Kinds whose name in the store is not the type's own name.
 KINDS = {'OS::Neutron::Net': 'network', 'OS::Neutron::FloatingIP': 'floatingip', 'OS::Nova::KeyPair': 'keypair',
          'OS::Octavia::LoadBalancer': 'loadbalancer', 'OS::Octavia::HealthMonitor': 'healthmonitor'}
@@ -96,9 +99,15 @@ class Fake(resource.Resource):
     def translation_rules(self, props):
         rules = super().translation_rules(props) or []
         for rule in rules:
-            if rule.rule == translation.TranslationRule.RESOLVE:
+            if rule.rule == translation.TranslationRule.RESOLVE and self._is_faked(rule.client_plugin):
                 rule.client_plugin = Finder(self.context, rule.client_plugin)
         return rules
+
+    @staticmethod
+    def _is_faked(plugin):
+        """Whether the service behind one of Heat's client plugins is faked; Glance goes with Nova."""
+        module = type(plugin).__module__.replace('glance', 'nova')
+        return any('.%s' % name.lower() in module for name in SERVICES)
 
     # The life of the thing; the types override `describe` and the hooks below it.
 

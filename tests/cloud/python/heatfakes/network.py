@@ -5,7 +5,7 @@ import uuid
 
 from heat.common import exception
 
-from .base import Fake, STORE
+from .base import Fake, SERVICES, STORE
 from fakecloud.store import AddressError
 
 
@@ -180,15 +180,10 @@ class LoadBalancer(Fake):
     asynchronous = True
 
     def describe(self, identity):
-        port = self._real_port(identity) if 'Neutron' not in self._faked() else self._fake_port(identity)
+        port = self._real_port(identity) if 'Neutron' not in SERVICES else self._fake_port(identity)
         return {'vip_port_id': port['id'], 'vip_address': port['fixed_ips'][0]['ip_address'],
                 'vip_subnet_id': port['fixed_ips'][0]['subnet_id'], 'vip_network_id': port['network_id'], 'pools': [],
                 'listeners': [], 'provisioning_status': 'ACTIVE', 'operating_status': 'ONLINE', 'flavor_id': self.properties['flavor']}
-
-    @staticmethod
-    def _faked():
-        from . import SERVICES
-        return SERVICES
 
     def _fake_port(self, identity):
         subnet = STORE.get('subnet', self.properties['vip_subnet']) if self.properties['vip_subnet'] else None
@@ -210,7 +205,7 @@ class LoadBalancer(Fake):
 
     def gone(self):
         port = (self.thing() or {}).get('vip_port_id')
-        if port and 'Neutron' in self._faked():
+        if port and 'Neutron' in SERVICES:
             STORE.remove('port', port)
         elif port:
             with self.client_plugin('neutron').ignore_not_found:
