@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use conductor::Kind;
+use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 /// The result of everything that may refuse a request.
@@ -17,8 +17,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     status: StatusCode,
     body: Body,
-    headers: HeaderMap,
-    cause: Option<String>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
+    cause: Option<Box<str>>,
 }
 
 /// The shapes of an error's body.
@@ -27,7 +27,7 @@ enum Body {
     /// One entry of the `errors` list; `code` is `client`, `server`, or empty for what the framework refuses.
     Entry { code: &'static str, title: Cow<'static, str>, detail: Cow<'static, str> },
     /// The entry for a microversion outside of the range, which has members of its own.
-    Range(Value),
+    Range(Box<Value>),
     /// The `error` object of the token check, which stands in front of the API.
     Authentication,
 }
@@ -77,29 +77,29 @@ impl Error {
 
     /// 406 for a microversion outside of the range, in its special body.
     pub(crate) fn range(entry: Value) -> Self {
-        Self::of(StatusCode::NOT_ACCEPTABLE, Body::Range(entry))
+        Self::of(StatusCode::NOT_ACCEPTABLE, Body::Range(entry.into()))
     }
 
     /// 401, naming the Keystone where a token is to be had.
     pub fn unauthenticated(keystone: &str) -> Self {
-        let mut error = Self::of(StatusCode::UNAUTHORIZED, Body::Authentication);
-        if let Ok(value) = HeaderValue::try_from(format!("Keystone uri=\"{keystone}\"")) {
-            error.headers.insert(WWW_AUTHENTICATE, value);
+        let error = Self::of(StatusCode::UNAUTHORIZED, Body::Authentication);
+        match HeaderValue::try_from(format!("Keystone uri=\"{keystone}\"")) {
+            Ok(value) => error.with_header(WWW_AUTHENTICATE, value),
+            Err(_) => error,
         }
-        error
     }
 
-    /// Adds a header to the answer.
+    /// Gives the answer a header of its own; it may have one.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.header = Some(Box::new((name, value)));
         self
     }
 
     /// Adds what only the log may see.
     #[must_use]
     pub fn because(mut self, cause: impl Into<String>) -> Self {
-        self.cause = Some(cause.into());
+        self.cause = Some(cause.into().into());
         self
     }
 
@@ -120,7 +120,7 @@ impl Error {
     }
 
     fn of(status: StatusCode, body: Body) -> Self {
-        Self { status, body, headers: HeaderMap::new(), cause: None }
+        Self { status, body, header: None, cause: None }
     }
 }
 
@@ -134,31 +134,33 @@ impl From<conductor::Error> for Error {
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let cause = error.cause.is_some().then(|| error.chain());
-        let mut answer = Self::new(status, error.public);
-        answer.cause = cause;
-        if let Some(after) = error.retry_after {
-            answer.headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        let cause = error.cause.is_some().then(|| error.chain().into());
+        let answer = Self { cause, ..Self::new(status, error.public) };
+        match error.retry_after {
+            Some(after) => answer.with_header(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1))),
+            None => answer,
         }
-        answer
     }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let cause = self.cause.clone().unwrap_or_else(|| self.detail().to_owned());
+        let cause = self.cause.as_deref().unwrap_or_else(|| self.detail()).to_owned();
         let body = match self.body {
             Body::Entry { code, title, detail } => json!({"errors": [{
                 "request_id": "", "code": code, "status": self.status.as_u16(),
                 "title": title, "detail": detail, "links": [],
             }]}),
-            Body::Range(entry) => json!({"errors": [entry]}),
+            Body::Range(entry) => json!({"errors": [*entry]}),
             Body::Authentication => json!({"error": {
                 "message": "The request you have made requires authentication.",
                 "code": 401, "title": "Unauthorized",
             }}),
         };
-        let mut response = (self.status, self.headers, Json(body)).into_response();
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(header) = self.header {
+            response.headers_mut().insert(header.0, header.1);
+        }
         response.extensions_mut().insert(Cause(cause));
         response
     }

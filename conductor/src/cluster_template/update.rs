@@ -56,6 +56,10 @@ pub async fn update(
 /// # Errors
 /// `Invalid` when a cluster refers to it, `NotFound` when it is gone already.
 pub async fn delete(conductor: &Conductor, template: &ClusterTemplate) -> Result<()> {
+    if store::is_referenced(&conductor.db, &template.uuid).await? {
+        return Err(store::in_use(&template.uuid));
+    }
+    // A cluster that was made since then is refused by the database itself.
     store::delete(&conductor.db, &template.uuid).await?;
     tracing::info!(cluster_template = %template.uuid, "cluster template deleted");
     Ok(())
