@@ -57,9 +57,11 @@ start_full_services() {
 
 # Nova's scheduler knows a compute host only once it has been discovered.
 discover_host() {
-  local deadline=$((SECONDS + 120))
-  until nova_manage cell_v2 discover_hosts && "$CLOUD_VENV_FULL/bin/nova-manage" --config-file "$CLOUD_ETC/nova/nova.conf" \
-    cell_v2 list_hosts 2>/dev/null </dev/null | grep -q cloud; do
+  local deadline=$((SECONDS + 120)) hosts
+  while :; do
+    nova_manage cell_v2 discover_hosts
+    hosts=$("$CLOUD_VENV_FULL/bin/nova-manage" --config-file "$CLOUD_ETC/nova/nova.conf" cell_v2 list_hosts 2>/dev/null </dev/null) || hosts=''
+    [[ $hosts != *" cloud "* ]] || return 0
     running nova-compute || fail "nova-compute ended; see $CLOUD_LOG/nova-compute.log"
     [ "$SECONDS" -lt "$deadline" ] || fail "Nova has no compute host after 120 s; see $CLOUD_LOG/nova-compute.log"
     sleep 1

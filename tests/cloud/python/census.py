@@ -70,7 +70,8 @@ def fakes(cloud):
         # Things that were seeded carry no time of making.
         things = [{'kind': kind, 'project': owner, 'name': name, 'id': identity} for kind, owner, name, identity, data in made
                   if 'created_at' in json.loads(data) or kind in ('port',)]
-        addresses = database.execute('SELECT COUNT(*) FROM addresses').fetchone()[0]
+        addresses = database.execute("SELECT COUNT(*) FROM addresses WHERE holder NOT IN (SELECT id FROM things WHERE kind='router' "
+                                     "AND json_extract(data, '$.created_at') IS NULL)").fetchone()[0]
     finally:
         database.close()
     records = sorted(name for name in os.listdir(cloud['paths']['servers']) if name.endswith('.json'))

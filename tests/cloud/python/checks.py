@@ -162,6 +162,25 @@ class Stacks(unittest.TestCase):
         stack = until(lambda: next((s for s in [self.demo.stack(self.name)] if s['stack_status'] == 'CREATE_FAILED'), None), 'CREATE_FAILED')
         self.assertIn('10.10.0.78 already allocated', stack['stack_status_reason'])
 
+    def test_a_floating_ip_needs_a_router_to_its_port(self):
+        resources = {'n': {'type': 'OS::Neutron::Net'}, 's': {'type': 'OS::Neutron::Subnet', 'properties': {'network': {'get_resource': 'n'}, 'cidr': '10.9.0.0/24'}},
+                     'p': port(network={'get_resource': 'n'}, fixed_ips=[{'subnet': {'get_resource': 's'}}]),
+                     'f': {'type': 'OS::Neutron::FloatingIP', 'properties': {'floating_network': 'public', 'port_id': {'get_resource': 'p'}}}}
+        self.make(resources)
+        stack = until(lambda: next((s for s in [self.demo.stack(self.name)] if s['stack_status'] == 'CREATE_FAILED'), None), 'CREATE_FAILED')
+        self.assertIn('is not reachable from subnet', stack['stack_status_reason'])
+
+    def test_a_subnet_with_a_foreign_load_balancer_is_not_deleted(self):
+        self.make({'n': {'type': 'OS::Neutron::Net'}, 's': {'type': 'OS::Neutron::Subnet', 'properties': {'network': {'get_resource': 'n'}, 'cidr': '10.9.0.0/24'}}},
+                  {'s': {'value': {'get_resource': 's'}}})
+        out = self.end('CREATE_COMPLETE')
+        url = self.demo.url('load-balancer', '/v2.0/lbaas/loadbalancers')
+        made = self.demo.http.post(url, json={'loadbalancer': {'name': 'kube_service_y', 'vip_subnet_id': out['s']}}).json()['loadbalancer']
+        self.demo.delete(self.name)
+        stack = until(lambda: next((s for s in [self.demo.stack(self.name)] if s['stack_status'] == 'DELETE_FAILED'), None), 'DELETE_FAILED')
+        self.assertIn('have an IP allocation from this subnet', stack['stack_status_reason'])
+        self.assertEqual(self.demo.http.delete(url + '/' + made['id']).status_code, 204)
+
     def test_a_server_leaves_what_its_instance_would_get(self):
         self.make({'p': port(), 's': server(name='check-node', metadata={'role': 'x'}, networks=[{'port': {'get_resource': 'p'}}], user_data={
             'str_replace': {'template': 'address=@@A@@', 'params': {'@@A@@': {'get_attr': ['p', 'fixed_ips', 0, 'ip_address']}}}})},

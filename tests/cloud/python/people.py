@@ -49,5 +49,7 @@ NETWORKS = (
     ('twin', 'demo', False, False, (('twin-subnet', '10.12.0.0/24'),)),
     ('demo2-only', 'demo2', False, False, (('demo2-only-subnet', '10.13.0.0/24'),)),
 )
+# (name, owner project, external network, subnet which it joins to that)
+ROUTERS = tuple(('private-router', owner, 'public', 'private-subnet') for owner in ('demo', 'demo2', 'closed'))
 VOLUME_TYPES = ('lvmdriver-1', 'ssd')
 KEYPAIR, KEYPAIR_USERS = 'testkey', ('demo', 'closed')

@@ -5,7 +5,7 @@ import uuid
 
 from fakecloud.store import Store, now
 from layout import STATE
-from people import FLAVORS, IMAGES, KEYPAIR, KEYPAIR_USERS, NETWORKS, VOLUME_TYPES
+from people import FLAVORS, IMAGES, KEYPAIR, KEYPAIR_USERS, NETWORKS, ROUTERS, VOLUME_TYPES
 
 SPACE = uuid.UUID('6f1d6a0e-6b6c-4d52-9d0e-2f8c6a1c7c11')
 
@@ -53,6 +53,23 @@ def networks(store, ids):
                                      'description': 'Default security group', 'security_group_rules': []}, project)
 
 
+def routers(store, ids):
+    """Routers between a project's network and the external one, each with its outer address."""
+    for name, owner, external, subnet in ROUTERS:
+        project, router = ids['projects'][owner], identity('router', owner, name)
+        if store.get('router', router):
+            continue
+        outer = store.find('network', external, project)
+        outer_subnet = store.subnets_of(outer['id'])[0]
+        inner = store.find('subnet', subnet, project)
+        store.put('router', {
+            'id': router, 'name': name, 'status': 'ACTIVE', 'admin_state_up': True, 'project_id': project, 'routes': [],
+            'external_gateway_info': {'network_id': outer['id'], 'enable_snat': True, 'external_fixed_ips': [
+                {'subnet_id': outer_subnet['id'], 'ip_address': store.allocate(outer_subnet, router)}]}}, project)
+        interface = '%s:subnet_id=%s' % (router, inner['id'])
+        store.put('router_interface', {'id': interface, 'name': name, 'router_id': router, 'subnet_ids': [inner['id']]}, project)
+
+
 def keypairs(store, ids):
     """A real OpenSSH key for the persons that have one."""
     path = os.path.join(STATE, 'testkey')
@@ -79,6 +96,7 @@ def main():
     flavors(store, ids)
     images(store, ids)
     networks(store, ids)
+    routers(store, ids)
     keypairs(store, ids)
     for name in VOLUME_TYPES:
         store.put('volume_type', {'id': identity('volume type', name), 'name': name, 'is_public': True, 'extra_specs': {}, 'description': None},

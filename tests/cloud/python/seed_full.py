@@ -4,7 +4,7 @@ import os
 import openstack
 
 from layout import KEYSTONE, STATE, password
-from people import FLAVORS, IMAGES, KEYPAIR, KEYPAIR_USERS, NETWORKS, PERSONS
+from people import FLAVORS, IMAGES, KEYPAIR, KEYPAIR_USERS, NETWORKS, PERSONS, ROUTERS
 
 
 def connect(name):
@@ -55,12 +55,23 @@ def networks(people):
                 connection.network.create_subnet(name=subnet, network_id=network.id, cidr=cidr, ip_version=4, enable_dhcp=not external)
 
 
+def routers(people):
+    """Routers between a project's network and the external one."""
+    for name, owner, external, subnet in ROUTERS:
+        network = people[owner].network
+        if network.find_router(name, project_id=people[owner].current_project_id):
+            continue
+        router = network.create_router(name=name, external_gateway_info={'network_id': network.find_network(external).id})
+        network.add_interface_to_router(router, subnet_id=network.find_subnet(subnet, project_id=people[owner].current_project_id).id)
+
+
 def main():
     """Seeds everything."""
     people = {name: connect(name) for name in ('admin', 'demo', 'demo2', 'closed')}
     flavors(people['admin'])
     images(people)
     networks(people)
+    routers(people)
     with open(os.path.join(STATE, 'testkey.pub'), encoding='utf-8') as file:
         public = file.read().strip()
     for name in KEYPAIR_USERS:

@@ -97,6 +97,10 @@ class Store:
         rows = self._db().execute('SELECT data FROM things WHERE kind=? AND owner=?', (kind, owner or ''))
         return [json.loads(row[0]) for row in rows]
 
+    def all(self, kind):
+        """All things of a kind, whoever owns them."""
+        return [json.loads(row[0]) for row in self._db().execute('SELECT data FROM things WHERE kind=?', (kind,))]
+
     def find(self, kind, value, owner, admin=False):
         """The one thing with that id, or else that name, which the owner may see."""
         rows = self._db().execute(
@@ -142,6 +146,10 @@ class Store:
             if str(host) not in taken and str(host) not in reserved:
                 return str(host)
         raise AddressError('No more IP addresses available on network %s.' % net)
+
+    def holders(self, subnet):
+        """Who holds addresses of a subnet."""
+        return [row[0] for row in self._db().execute('SELECT holder FROM addresses WHERE subnet=? ORDER BY 1', (subnet,))]
 
     def release(self, holder):
         """Gives back all addresses of a holder."""

@@ -6,7 +6,7 @@ import uuid
 from heat.common import exception
 
 from .base import Fake, SERVICES, STORE
-from fakecloud.store import AddressError
+from fakecloud.store import AddressError, NotFound
 
 
 def mac(seed):
@@ -39,6 +39,16 @@ def make_port(project, network, name, wanted=None, **values):
     return port
 
 
+def default_group(project):
+    """The id of a project's default security group, which appears with its first use."""
+    try:
+        return STORE.find('security_group', 'default', project)['id']
+    except NotFound:
+        identity = str(uuid.uuid5(uuid.NAMESPACE_URL, 'security group of ' + project))
+        STORE.put('security_group', {'id': identity, 'name': 'default', 'project_id': project, 'security_group_rules': []}, project)
+        return identity
+
+
 class Net(Fake):
     """OS::Neutron::Net."""
 
@@ -68,6 +78,19 @@ class Subnet(Fake):
                 'host_routes': self.properties['host_routes'] or [], 'dns_nameservers': self.properties['dns_nameservers'] or []}
 
 
+    def gone(self):
+        if STORE.holders(self.resource_id):
+            raise exception.Error('Unable to complete operation on subnet %s: One or more ports have an IP allocation from this subnet.' % self.resource_id)
+
+
+class SecurityGroup(Fake):
+    """OS::Neutron::SecurityGroup."""
+
+    def gone(self):
+        if any(self.resource_id in port.get('security_groups', []) for port in STORE.owned_by('port', self.context.project_id)):
+            raise exception.Error('Security Group %s in use.' % self.resource_id)
+
+
 class Port(Fake):
     """OS::Neutron::Port."""
 
@@ -81,9 +104,7 @@ class Port(Fake):
 
     def _groups(self):
         given = self.properties['security_groups']
-        if given is None:
-            return [STORE.find('security_group', 'default', self.context.project_id)['id']]
-        return list(given)
+        return [default_group(self.context.project_id)] if given is None else list(given)
 
     def changed(self, changes):
         if 'fixed_ips' in changes:
@@ -133,6 +154,33 @@ class RouterInterface(Fake):
         subnet, port = self.properties['subnet'], self.properties['port']
         return '%s:%s' % (self.properties['router'], 'port_id=' + port if port else 'subnet_id=' + str(subnet))
 
+    def describe(self, identity):
+        fixed = STORE.get('port', self.properties['port'])['fixed_ips'] if self.properties['port'] else [{'subnet_id': self.properties['subnet']}]
+        return {'router_id': self.properties['router'], 'subnet_ids': [ip['subnet_id'] for ip in fixed]}
+
+    def gone(self):
+        interface = self.thing() or {}
+        for floating in STORE.all('floatingip'):
+            if any(subnet in interface.get('subnet_ids', []) for subnet in subnets_of_port(floating.get('port_id'))):
+                raise exception.Error('Router interface for subnet %s on router %s cannot be deleted, as it is required by one or more '
+                                      'floating IPs.' % (interface['subnet_ids'][0], interface['router_id']))
+
+
+def subnets_of_port(port_id):
+    """The subnets in which a port has addresses."""
+    port = STORE.get('port', port_id) if port_id else None
+    return [ip['subnet_id'] for ip in port['fixed_ips']] if port else []
+
+
+def check_reachable(network, port_id):
+    """Refuses a floating IP for a port that no router joins with the external network."""
+    subnets = subnets_of_port(port_id)
+    routers = {router['id'] for router in STORE.all('router') if (router.get('external_gateway_info') or {}).get('network_id') == network}
+    joined = [subnet for interface in STORE.all('router_interface') if interface['router_id'] in routers for subnet in interface['subnet_ids']]
+    if port_id and not any(subnet in joined for subnet in subnets):
+        raise exception.Error('External network %s is not reachable from subnet %s.  Therefore, cannot associate Port %s with a Floating IP.' % (
+            network, ', '.join(subnets), port_id))
+
 
 def fixed_address(port_id):
     """The first address of a port; None when there is none."""
@@ -149,6 +197,7 @@ class FloatingIP(Fake):
             raise AddressError('Bad floatingip request: Network %s is not a valid external network' % network)
         wanted = [{'ip_address': self.properties['floating_ip_address'], 'subnet': self.properties['floating_subnet']}]
         port = self.properties['port_id']
+        check_reachable(network, port)
         return {'floating_network_id': network, 'router_id': None, 'port_id': port,
                 'floating_ip_address': take_addresses(identity, network, wanted)[0]['ip_address'],
                 'fixed_ip_address': self.properties['fixed_ip_address'] or fixed_address(port),
@@ -157,6 +206,7 @@ class FloatingIP(Fake):
     def changed(self, changes):
         if 'port_id' in changes:
             port = self.properties['port_id']
+            check_reachable(self.thing()['floating_network_id'], port)
             self.record(port_id=port, fixed_ip_address=fixed_address(port), status='ACTIVE' if port else 'DOWN')
 
 
@@ -165,6 +215,7 @@ class FloatingIPAssociation(Fake):
 
     def became_active(self):
         port = self.properties['port_id']
+        check_reachable((STORE.get('floatingip', self.properties['floatingip_id']) or {}).get('floating_network_id'), port)
         STORE.change('floatingip', self.properties['floatingip_id'], port_id=port, fixed_ip_address=fixed_address(port), status='ACTIVE')
 
     def changed(self, changes):
@@ -230,7 +281,7 @@ class Balanced(Fake):
 
 
 BEHAVIOURS = {
-    'OS::Neutron::Net': Net, 'OS::Neutron::ProviderNet': Net, 'OS::Neutron::Subnet': Subnet, 'OS::Neutron::Port': Port,
+    'OS::Neutron::Net': Net, 'OS::Neutron::ProviderNet': Net, 'OS::Neutron::Subnet': Subnet, 'OS::Neutron::SecurityGroup': SecurityGroup, 'OS::Neutron::Port': Port,
     'OS::Neutron::Router': Router, 'OS::Neutron::RouterInterface': RouterInterface, 'OS::Neutron::FloatingIP': FloatingIP,
     'OS::Neutron::FloatingIPAssociation': FloatingIPAssociation, 'OS::Octavia::LoadBalancer': LoadBalancer,
     'OS::Octavia::Listener': Balanced, 'OS::Octavia::Pool': Balanced, 'OS::Octavia::PoolMember': Balanced,
