@@ -5,12 +5,12 @@
 
 mod cloud_file;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use cloud_file::TestCloud;
+use conductor::cluster::Owner;
 use conductor::config::ActAs;
-use conductor::identity::{self, Mode};
+use conductor::identity;
 use conductor::openstack::keystone::{self, NewApplicationCredential};
 use conductor::openstack::{
     Cloud, Delegation, Kind, Lookup, Service, Session, Validator, barbican, cinder, glance, heat, neutron, nova,
@@ -167,18 +167,18 @@ async fn who_acts() {
     let (config, cloud) = (place.config(), Cloud::new(&place.config()).unwrap());
     let tenant = person(&place, "demo").await;
     let password = tenant.identity();
-    assert_eq!(identity::choose(&cloud, &config, &password).await.unwrap(), Mode::Service);
+    assert_eq!(identity::choose(&cloud, &config, &password).await.unwrap(), Owner::Service);
     let mut delegated = (*password).clone();
     delegated.delegated = Some(Delegation::ApplicationCredential { id: "x".into(), unrestricted: true });
-    assert_eq!(identity::choose(&cloud, &config, &delegated).await.unwrap(), Mode::Service);
+    assert_eq!(identity::choose(&cloud, &config, &delegated).await.unwrap(), Owner::Service);
     let mut requester = config.clone();
     requester.heat.act_as = ActAs::Requester;
-    assert_eq!(identity::choose(&cloud, &requester, &password).await.unwrap(), Mode::Requester);
+    assert_eq!(identity::choose(&cloud, &requester, &password).await.unwrap(), Owner::Requester);
     // A project where our user holds nothing.
     let password = person(&place, "closed").await.identity();
     let mut delegated = (*password).clone();
     delegated.delegated = Some(Delegation::ApplicationCredential { id: "x".into(), unrestricted: true });
-    assert_eq!(identity::choose(&cloud, &config, &password).await.unwrap(), Mode::Requester);
+    assert_eq!(identity::choose(&cloud, &config, &password).await.unwrap(), Owner::Requester);
     let command = cloud.grant_command(password.project_id.as_deref().unwrap());
     for (act_as, who) in [(ActAs::Auto, &delegated), (ActAs::Requester, &delegated), (ActAs::Service, &*password)] {
         let mut config = config.clone();
