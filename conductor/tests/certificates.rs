@@ -1,4 +1,9 @@
 //! Keys and certificates of clusters, with real records and OpenSSL, and with Barbican where a test cloud runs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test ends at the first surprise, and says why it skips"
+)]
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 
 #[allow(dead_code, reason = "other test programs use the rest")]
