@@ -1,4 +1,5 @@
 //! Whole lives of clusters on the real cloud: made by the unmodified client, complete, deleted, nothing left behind.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

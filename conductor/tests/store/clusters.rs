@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conductor::cluster::store::{self, Stats};
-use conductor::cluster::{Changes, HealthStatus, Identity, Status};
+use conductor::cluster::{Changes, HealthStatus, Owner, Status};
 use conductor::column::{StringList, now};
 use conductor::nodegroup::{self, Taint, Taints};
 use conductor::page::Page;
@@ -99,7 +99,7 @@ async fn changes_touch_only_what_they_name(t: TestDatabase) {
         container_version: text("1.7"),
         stack_id: text("stack"),
         stack_name: text("c-0123"),
-        act_as: Some(Some(Identity::Requester)),
+        act_as: Some(Some(Owner::Requester)),
         trust_id: text("trust"),
         trustee_user_id: text("trustee"),
         trustee_username: text("name"),
@@ -123,7 +123,7 @@ async fn changes_touch_only_what_they_name(t: TestDatabase) {
     expected.container_version = Some("1.7".into());
     expected.stack_id = Some("stack".into());
     expected.stack_name = Some("c-0123".into());
-    expected.act_as = Some(Identity::Requester);
+    expected.act_as = Some(Owner::Requester);
     expected.trust_id = Some("trust".into());
     expected.trustee_user_id = Some("trustee".into());
     expected.trustee_username = Some("name".into());
