@@ -46,7 +46,8 @@ impl Conductor {
             return Err(Error::invalid("[keystone] auth_url is empty; it must be Keystone's URL, ending in /v3"));
         }
         let drivers = enabled(&config.drivers.enabled)?;
-        let db = database::open(&config).await?;
+        let db = database::connect(&config).await?;
+        database::prepare(&db).await?;
         let sealer = secret::Sealer::load(&config.key_file()).map_err(|error| Error::invalid(error.to_string()))?;
         let cloud = Cloud::new(&config)?;
         let tokens = Validator::new(&cloud);

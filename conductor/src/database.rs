@@ -51,23 +51,6 @@ pub async fn connect(config: &Config) -> Result<DatabaseConnection> {
     Ok(Database::connect(options).await?)
 }
 
-/// Opens the records for a process that uses them: a SQLite file is brought to this version's schema, a server's schema
-/// must have it already.
-///
-/// # Errors
-/// As [`connect`]; an old schema on a server, with the command that upgrades it.
-pub async fn open(config: &Config) -> Result<DatabaseConnection> {
-    let db = connect(config).await?;
-    if db.get_database_backend() == DbBackend::Sqlite {
-        for step in migrate(&db).await? {
-            tracing::info!(step, "the schema has changed");
-        }
-    } else {
-        check_schema(&db).await?;
-    }
-    Ok(db)
-}
-
 /// Brings the schema up to date and names the steps that were taken; safe to run in several processes at once.
 ///
 /// # Errors

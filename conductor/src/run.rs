@@ -34,7 +34,8 @@ pub async fn start(conductor: Arc<Conductor>, shutdown: CancellationToken) -> Re
     let mut loops = JoinSet::new();
     loops.spawn(watch::dispatch::run(conductor.clone(), shutdown.clone()));
     loops.spawn(watch::stacks::run(conductor.clone(), shutdown.clone()));
-    loops.spawn(watch::heartbeat::run(conductor, shutdown));
+    loops.spawn(watch::heartbeat::run(conductor.clone(), shutdown.clone()));
+    loops.spawn(watch::retention::run(conductor, shutdown));
     Ok(Running { engine, loops })
 }
 

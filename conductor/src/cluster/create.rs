@@ -234,13 +234,11 @@ fn nodegroups(cluster: &str, project: &str, template: &ClusterTemplate, facts: &
 /// One text for everything that is wrong; the contract's own words where it has any.
 fn refusal(desired: &Desired, problems: &[drivers::Problem]) -> String {
     let even = desired.master_count.is_multiple_of(2);
-    if let ([problem], true) = (problems, even) {
-        if problem.field == "master_count" {
-            return format!(
-                "master nodegroup size of {} is invalid, size cannot be an even number.",
-                desired.master_count
-            );
-        }
+    if let ([problem], true) = (problems, even)
+        && problem.field == "master_count"
+    {
+        let count = desired.master_count;
+        return format!("master nodegroup size of {count} is invalid, size cannot be an even number.");
     }
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -6,7 +6,7 @@ use super::{Changes, Status, store};
 use crate::openstack::heat;
 use crate::operation::store::End;
 use crate::operation::{self, Code, Failure, Fault, Kind, Next, Operation, StepResult, Work};
-use crate::{Conductor, Result, database, nodegroup};
+use crate::{Conductor, Result, database, node, nodegroup};
 
 /// Reads the finished stack and records what users need of it.
 pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
@@ -53,6 +53,10 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
             ..Default::default()
         };
         nodegroup::store::change(&transaction, &group.uuid, changes).await?;
+    }
+    if super::submit::nodes_report(conductor, &work.cluster) {
+        // Every node has its certificates: the tokens, which readers of the project can find in Heat, open nothing more.
+        node::store::delete_tokens(&transaction, uuid, None).await?;
     }
     transaction.commit().await?;
     Ok(())

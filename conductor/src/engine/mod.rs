@@ -24,7 +24,7 @@ use secrecy::SecretString;
 
 use crate::{Error, Result};
 use flow::{Backoff, Plan, Stage};
-use guard::Verdict;
+use guard::{Guard, Verdict};
 use step::milliseconds;
 pub use step::{BoxError, Outcome, Step, StepFn};
 
@@ -72,7 +72,7 @@ pub enum State {
 /// A process's access to the workflows, and the runner of their steps.
 #[derive(Clone)]
 pub struct Engine {
-    store: Arc<dyn Provider>,
+    store: Arc<Guard>,
     client: Client,
     runtime: Option<Arc<Runtime>>,
     options: Options,
@@ -98,7 +98,7 @@ impl Engine {
         Ok(Self { client: Client::new(store.clone()), store, runtime: None, options })
     }
 
-    async fn run(store: Arc<dyn Provider>, options: Options, steps: Vec<Step>) -> Result<Self> {
+    async fn run(store: Arc<Guard>, options: Options, steps: Vec<Step>) -> Result<Self> {
         let mut names = HashSet::new();
         if let Some(step) = steps.iter().find(|step| !names.insert(step.name)) {
             return Err(Error::internal(format!("two steps are named {:?}", step.name)));
@@ -191,7 +191,8 @@ impl Engine {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let before = milliseconds(now.saturating_sub(older_than));
         let filter = InstanceFilter { instance_ids: None, completed_before: Some(before), limit: Some(limit) };
-        Ok(self.client.delete_instance_bulk(filter).await.map_err(failure)?.instances_deleted)
+        let purged = self.store.in_line(self.client.delete_instance_bulk(filter)).await.map_err(failure)?;
+        Ok(purged.instances_deleted)
     }
 
     /// Whether the storage answers within five seconds.

@@ -23,7 +23,7 @@ const SCHEMA: &str = "workflow";
 ///
 /// # Errors
 /// `Invalid` for another kind of URL, `Unavailable` when the storage cannot be opened.
-pub(super) async fn open(url: &SecretString, poll: Duration) -> Result<Arc<dyn Provider>> {
+pub(super) async fn open(url: &SecretString, poll: Duration) -> Result<Arc<Guard>> {
     let (inner, writers): (Arc<dyn Provider>, _) = match url.expose_secret().split_once(':') {
         Some(("sqlite", rest)) => (Arc::new(sqlite(rest.strip_prefix("//").unwrap_or(rest)).await?), Writers::One),
         Some(("postgres" | "postgresql", _)) => {

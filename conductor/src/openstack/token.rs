@@ -194,7 +194,7 @@ const LONGEST: usize = 8192;
 pub struct Validator {
     cloud: Cloud,
     /// By the token's SHA-256.
-    seen: Cache<[u8; 32], Verdict>,
+    seen: Cache<String, Verdict>,
 }
 
 #[derive(Clone)]
@@ -205,8 +205,8 @@ enum Verdict {
 
 struct Ages;
 
-impl moka::Expiry<[u8; 32], Verdict> for Ages {
-    fn expire_after_create(&self, _: &[u8; 32], verdict: &Verdict, _: Instant) -> Option<Duration> {
+impl moka::Expiry<String, Verdict> for Ages {
+    fn expire_after_create(&self, _: &String, verdict: &Verdict, _: Instant) -> Option<Duration> {
         Some(match verdict {
             Verdict::Valid(identity) => (identity.expires_at - Utc::now()).to_std().unwrap_or_default().min(BELIEVED),
             Verdict::Invalid => REFUSED,
@@ -239,7 +239,7 @@ impl Validator {
         if text.is_empty() || text.len() > LONGEST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(not_valid());
         }
-        let key = openssl::sha::sha256(text.as_bytes());
+        let key = crate::secret::token_hash(text);
         match self.seen.try_get_with(key, self.ask(token)).await.map_err(Arc::unwrap_or_clone)? {
             Verdict::Valid(identity) if identity.expires_at > Utc::now() => Ok(identity),
             _ => Err(not_valid()),

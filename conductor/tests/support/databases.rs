@@ -171,7 +171,8 @@ fn start(name: &str, signal: &str, command: Start) -> Server {
             .arg(signal)
             .arg(server.get_program())
             .args(server.get_args());
-        let mut keeper = unprivileged(&mut kept).stdin(Stdio::piped()).spawn().unwrap();
+        // In a group of its own: what ends the tests as a group must not end it before it has cleaned up.
+        let mut keeper = unprivileged(&mut kept).process_group(0).stdin(Stdio::piped()).spawn().unwrap();
         let answers = answers(port, &directory.join("log"));
         log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
         if answers {
@@ -198,7 +199,7 @@ fn answers(port: u16, log: &Path) -> bool {
 }
 
 fn directory(name: &str) -> PathBuf {
-    let directory = tempfile::Builder::new().prefix(&format!("jeroboam-{name}-")).tempdir().unwrap().keep();
+    let directory = tempfile::Builder::new().prefix(&format!("jeroboam-records-{name}-")).tempdir().unwrap().keep();
     if is_root() {
         chown(&directory, Some(NOBODY), Some(NOBODY)).unwrap();
     }

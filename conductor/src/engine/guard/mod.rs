@@ -23,7 +23,7 @@ use duroxide::providers::{
     ScheduledActivityIdentifier, SessionFetchConfig, TagFilter, WorkItem,
 };
 use duroxide::{Event, SystemStats};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use doorbell::Doorbell;
@@ -76,6 +76,19 @@ impl Guard {
         }
     }
 
+    /// Does what writes past the guard, as the engine's maintenance does, in line with all other writes.
+    pub(super) async fn in_line<T>(&self, work: impl Future<Output = T> + Send) -> T {
+        let _only = self.writer_turn().await;
+        work.await
+    }
+
+    async fn writer_turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match &self.writer {
+            Some(writer) => Some(writer.lock().await),
+            None => None,
+        }
+    }
+
     /// Repeats a call while its error is passing and patience lasts.
     async fn patiently<F>(&self, call: impl Fn() -> F + Send) -> Answer<()>
     where
@@ -92,10 +105,7 @@ impl Guard {
 
     /// One call that may write.
     async fn write<T>(&self, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
-        let _only = match &self.writer {
-            Some(writer) => Some(writer.lock().await),
-            None => None,
-        };
+        let _only = self.writer_turn().await;
         bounded(call).await
     }
 }
