@@ -1,23 +1,19 @@
-//! Whole lives of clusters on the real cloud: made by the unmodified client, complete, deleted, nothing left behind.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+//! Whole lives of clusters on the real cloud: made by the unmodified client, complete or failed with a cause, deleted.
 
 mod support;
 
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::cloud::CLOUD;
 use support::service::Service;
-use support::unique;
+use support::{unique, wait_for};
 
 fn text(output: &Output) -> String {
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout.clone()).unwrap()
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    out.into_owned()
 }
 
 /// The first thing that must be true, by the commands users type.
@@ -25,64 +21,47 @@ fn text(output: &Output) -> String {
 fn a_cluster_by_the_unmodified_client() {
     let service = Service::start(&[]);
     let login = CLOUD.login("demo");
-    let openstack = |arguments: &[&str]| text(&CLOUD.openstack(&login, &service.endpoint(), arguments));
-    let before = CLOUD.census();
+    let openstack = |line: &str| text(&service.openstack(&login, &line.split_whitespace().collect::<Vec<_>>()));
 
     let template = unique("k8s");
-    let made = openstack(&[
-        "coe",
-        "cluster",
-        "template",
-        "create",
-        &template,
-        "--coe",
-        "kubernetes",
-        "--image",
-        "ubuntu-24.04",
-        "--external-network",
-        "public",
-        "--flavor",
-        "m1.small",
-        "--master-flavor",
-        "m1.medium",
-        "--network-driver",
-        "flannel",
-        "--keypair",
-        "testkey",
-        "-f",
-        "value",
-        "-c",
-        "name",
-    ]);
-    assert_eq!(made.trim(), template);
+    let made = openstack(&format!(
+        "coe cluster template create {template} --coe kubernetes --image ubuntu-24.04 --external-network public \
+         --flavor m1.small --master-flavor m1.medium --network-driver flannel --keypair testkey -f value -c name"
+    ));
+    assert_eq!(made.lines().last(), Some(template.as_str()), "{made}");
 
     let name = unique("life");
-    let accepted =
-        openstack(&["coe", "cluster", "create", &name, "--cluster-template", &template, "--node-count", "2"]);
+    let accepted = openstack(&format!("coe cluster create {name} --cluster-template {template} --node-count 2"));
     assert!(accepted.contains("has been accepted"), "{accepted}");
     let token = CLOUD.token("demo");
-    let shown = service.complete(&token, &name);
+    service.complete(&token, &name);
+    let shown: Value = serde_json::from_str(&openstack(&format!("coe cluster show {name} -f json"))).unwrap();
     let uuid = shown["uuid"].as_str().unwrap();
+    assert_eq!(shown["status"], "CREATE_COMPLETE", "{shown}");
     assert!(shown["api_address"].as_str().unwrap().starts_with("https://"), "{shown}");
     assert_eq!(shown["master_addresses"].as_array().unwrap().len(), 1, "{shown}");
     assert_eq!(shown["node_addresses"].as_array().unwrap().len(), 2, "{shown}");
+    assert!(shown["coe_version"].as_str().unwrap().starts_with('v'), "{shown}");
 
-    let listed = openstack(&["coe", "cluster", "list", "-f", "value", "-c", "uuid", "-c", "status"]);
+    let listed = openstack("coe cluster list -f value -c uuid -c status");
     assert!(listed.contains(&format!("{uuid} CREATE_COMPLETE")), "{listed}");
 
     kubeconfig_verifies(&service, &name, &openstack);
 
-    openstack(&["coe", "cluster", "delete", &name]);
-    service.gone(&token, uuid);
-    openstack(&["coe", "cluster", "template", "delete", &template]);
-    assert_eq!(CLOUD.census()["ours"], before["ours"]);
+    openstack(&format!("coe cluster delete {name}"));
+    service.absent(&token, uuid);
+    let absent = service.openstack(&login, &["coe", "cluster", "show", &name]);
+    let said = String::from_utf8_lossy(&absent.stderr).into_owned();
+    assert!(!absent.status.success() && said.contains("404"), "{said}");
+    assert!(CLOUD.stacks("demo", &name).is_empty());
+    openstack(&format!("coe cluster template delete {template}"));
 }
 
 /// `coe cluster config` writes a kubeconfig whose certificate the cluster's authority has signed.
-fn kubeconfig_verifies(service: &Service, name: &str, openstack: &dyn Fn(&[&str]) -> String) {
+fn kubeconfig_verifies(service: &Service, name: &str, openstack: &dyn Fn(&str) -> String) {
     let dir = service.dir().join("config");
     std::fs::create_dir(&dir).unwrap();
-    openstack(&["coe", "cluster", "config", name, "--dir", dir.to_str().unwrap(), "--output-certs"]);
+    openstack(&format!("coe cluster config {name} --dir {} --output-certs", dir.display()));
     let verified = Command::new("openssl")
         .args(["verify", "-x509_strict", "-purpose", "sslclient", "-CAfile"])
         .args([dir.join("ca.pem"), dir.join("cert.pem")])
@@ -94,20 +73,65 @@ fn kubeconfig_verifies(service: &Service, name: &str, openstack: &dyn Fn(&[&str]
     assert!(config["clusters"][0]["cluster"]["server"].as_str().unwrap().starts_with("https://"));
 }
 
-/// A delete at any moment ends in absence.
+/// As a pipeline logs in: its token cannot own a stack, so the service's user does.
 #[test]
-fn a_delete_during_create_leaves_nothing() {
+fn a_cluster_by_an_application_credential() {
+    let service = Service::start(&[]);
+    let template = service.template(&CLOUD.token("demo"), json!({}));
+    let (id, secret) = CLOUD.application_credential("demo");
+    let login = [
+        ("OS_REGION_NAME", "RegionOne"),
+        ("OS_APPLICATION_CREDENTIAL_ID", &id),
+        ("OS_APPLICATION_CREDENTIAL_SECRET", &secret),
+    ];
+    let login = login.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let name = unique("ci");
+    let mut arguments = vec!["--os-auth-type", "v3applicationcredential", "coe", "cluster", "create", &name];
+    arguments.extend(["--cluster-template", &template, "--node-count", "1"]);
+    text(&service.openstack(&login, &arguments));
+    let token = CLOUD.token("demo");
+    service.complete(&token, &name);
+    assert_eq!(service.rows("SELECT act_as FROM cluster"), json!([["service"]]));
+    service.gone(&token, &name);
+}
+
+/// Every shape of a cluster comes up, all at once.
+#[test]
+fn shapes_of_clusters() {
     let service = Service::start(&[]);
     let token = CLOUD.token("demo");
-    let before = CLOUD.census();
-    let template = service.template(&token, json!({}));
-    for pause_ms in [0, 200, 800, 2500] {
-        let cluster = service.cluster(&token, &template, json!({}));
-        std::thread::sleep(std::time::Duration::from_millis(pause_ms));
-        service.gone(&token, &cluster);
+    let shapes = [
+        (json!({"master_lb_enabled": true}), json!({"master_count": 3, "node_count": 1}), "a load balancer"),
+        (json!({"fixed_network": "private", "fixed_subnet": "private-subnet"}), json!({}), "a given network"),
+        (json!({"image_id": "fedora-coreos-latest"}), json!({"node_count": 0}), "Ignition"),
+        (
+            json!({"image_id": "debian-12", "floating_ip_enabled": true, "docker_volume_size": 3}),
+            json!({"labels": {"etcd_volume_size": "2"}}),
+            "floating addresses and volumes",
+        ),
+        (json!({"image_id": "flatcar"}), json!({"labels": {"node_reports": "false"}}), "nodes that need not report"),
+    ];
+    let clusters: Vec<_> = shapes
+        .into_iter()
+        .map(|(template, cluster, what)| (service.cluster(&token, &service.template(&token, template), cluster), what))
+        .collect();
+    for (cluster, what) in &clusters {
+        eprintln!("{what}: {cluster}");
+        let shown = service.complete(&token, cluster);
+        for (count, addresses) in [("master_count", "master_addresses"), ("node_count", "node_addresses")] {
+            assert_eq!(shown[count].as_u64().unwrap() as usize, shown[addresses].as_array().unwrap().len(), "{shown}");
+        }
+        assert!(shown["api_address"].as_str().unwrap().starts_with("https://"), "{shown}");
+        // Its own address, none of the masters'.
+        if what == &"a load balancer" {
+            let address = shown["api_address"].as_str().unwrap();
+            let masters = shown["master_addresses"].as_array().unwrap();
+            assert!(!masters.iter().any(|master| address.contains(master.as_str().unwrap())), "{shown}");
+        }
     }
-    assert_eq!(service.call(&token, "DELETE", &format!("/clustertemplates/{template}"), None).status, 204);
-    assert_eq!(CLOUD.census()["ours"], before["ours"]);
+    for (cluster, _) in &clusters {
+        service.gone(&token, cluster);
+    }
 }
 
 /// The failing resource, its type and its own words, in `status_reason` and `faults`.
@@ -149,5 +173,71 @@ fn a_failed_node_names_its_step() {
     for part in ["-worker-0", "runtime", "containerd did not start", "[node-failed]"] {
         assert!(reason.contains(part), "{reason}");
     }
+    let log = shown["faults"]["default-worker"].as_str().unwrap();
+    assert!(log.contains("this step was told to fail\n"), "the end of the step's log: {log}");
+    service.gone(&token, &cluster);
+}
+
+/// When the time is over, the node that nobody heard of is named, beside those that are well.
+#[test]
+fn a_silent_node_is_named_when_the_time_is_over() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let template = service.template(&token, json!({}));
+    let name = unique("silent");
+    let _nodes = CLOUD.nodes(vec![json!({"name": format!("{name}.*-worker-1"), "silent": true})]);
+    let cluster = service.cluster(&token, &template, json!({"name": name, "node_count": 2, "create_timeout": 1}));
+    let shown = service.settled(&token, &cluster);
+    assert_eq!(shown["status"], "CREATE_FAILED");
+    let reason = shown["status_reason"].as_str().unwrap();
+    for part in ["1 minute)", "CREATE_COMPLETE", "-worker-1 (never reported)", "[timed-out]"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert!(!reason.contains("-worker-0") && !reason.contains("-master-0"), "{reason}");
+    service.gone(&token, &cluster);
+}
+
+/// `jeroboam render` shows what was submitted, without what opens anything.
+#[test]
+fn the_submitted_stack_can_be_printed_without_secrets() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let name = unique("printed");
+    let _held = CLOUD.nodes(vec![json!({"name": name, "silent": true})]);
+    let cluster = service.cluster(&token, &service.template(&token, json!({})), json!({"name": name}));
+    let user_data = wait_for("a server", Duration::from_secs(60), || CLOUD.user_data(&name).pop());
+    let secret = support::bootstrap_token(&user_data);
+
+    let printed = text(&service.run(&["render", &cluster]));
+    let body: Value = serde_json::from_str(&printed).unwrap();
+    let stack = CLOUD.stacks("demo", &name).remove(0);
+    assert_eq!(body["stack_name"], stack["stack_name"]);
+    assert!(body["template"]["resources"]["kube_minions"].is_object(), "{printed}");
+    assert!(printed.contains("\"***\"") && !printed.contains(&secret) && !printed.contains("PRIVATE KEY"), "{printed}");
+    service.gone(&token, &cluster);
+}
+
+/// From Heat's change to ours in about one tick.
+#[test]
+fn a_complete_stack_is_noticed_within_a_tick() {
+    const TICK: Duration = Duration::from_secs(2);
+    let service = Service::start(&[("JEROBOAM__HEAT__POLL_INTERVAL_S", "2")]);
+    let token = CLOUD.token("demo");
+    let name = unique("tick");
+    let held = CLOUD.faults(vec![json!({"type": "OS::Nova::Server", "stack": name, "hold": true})]);
+    let labels = json!({"node_reports": "false"});
+    let template = service.template(&token, json!({"labels": labels}));
+    let cluster = service.cluster(&token, &template, json!({"name": name}));
+    // The servers hold the stack; the operation waits, long past its first look at Heat.
+    let waits = "SELECT count(*) FROM operation WHERE step LIKE '%/await' AND observed_status = 'CREATE_IN_PROGRESS'";
+    wait_for("the stack to be seen", Duration::from_secs(60), || (service.rows(waits) == json!([[1]])).then_some(()));
+    drop(held);
+    let status = || CLOUD.stacks("demo", &name).remove(0)["stack_status"].as_str().unwrap().to_owned();
+    wait_for("Heat to be done", Duration::from_secs(60), || (status() == "CREATE_COMPLETE").then_some(()));
+    let changed = Instant::now();
+    service.complete(&token, &cluster);
+    let late = changed.elapsed();
+    eprintln!("noticed {late:?} after Heat's change was seen; a tick is {TICK:?}");
+    assert!(late < TICK + Duration::from_secs(3), "{late:?}");
     service.gone(&token, &cluster);
 }

@@ -7,6 +7,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::http::{Answer, request};
+
 pub struct Cloud {
     pub about: Value,
     /// Rules ordered by tests of this process, by their test's own key.
@@ -54,31 +56,107 @@ impl Cloud {
         login
     }
 
-    /// A token of the user, by password, scoped to its project.
-    pub fn token(&self, user: &str) -> String {
-        let login = self.login(user);
-        let named = |name: &str, domain: &str| json!({"name": login[name], "domain": {"name": login[domain]}});
-        let mut who = named("OS_USERNAME", "OS_USER_DOMAIN_NAME");
-        who["password"] = login["OS_PASSWORD"].clone().into();
-        let body = json!({"auth": {
-            "identity": {"methods": ["password"], "password": {"user": who}},
-            "scope": {"project": named("OS_PROJECT_NAME", "OS_PROJECT_DOMAIN_NAME")},
-        }});
-        let url = format!("{}/auth/tokens", self.text("/auth_url"));
-        let answer = super::http::request("POST", &url, &[], Some(&body));
+    /// A request to a service of the cloud with that token; `path` begins after the service's address.
+    pub fn call(&self, service: &str, token: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        request(method, &format!("{}{path}", self.text(&format!("/urls/{service}"))), &[("x-auth-token", token)], body)
+    }
+
+    /// A token for what `auth` says, in Keystone's words.
+    pub fn token_for(&self, auth: &Value) -> String {
+        let answer =
+            request("POST", &format!("{}/auth/tokens", self.text("/auth_url")), &[], Some(&json!({"auth": auth})));
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.header("x-subject-token").expect("a token").to_owned()
     }
 
-    /// The unmodified client, aimed at a service; `arguments` as typed after `openstack`.
-    pub fn openstack(&self, login: &BTreeMap<String, String>, endpoint: &str, arguments: &[&str]) -> Output {
+    /// A token of the user, by password, scoped to its project.
+    pub fn token(&self, user: &str) -> String {
+        let project = json!({"id": self.project(user)});
+        self.token_for(&json!({"identity": self.password_of(user), "scope": {"project": project}}))
+    }
+
+    /// A user's login by password, in Keystone's words.
+    pub fn password_of(&self, user: &str) -> Value {
+        let who = json!({"id": self.user(user), "password": self.text(&format!("/users/{user}/password"))});
+        json!({"methods": ["password"], "password": {"user": who}})
+    }
+
+    /// A user's identifier.
+    pub fn user(&self, user: &str) -> &str {
+        self.text(&format!("/users/{user}/id"))
+    }
+
+    /// The identifier of a user's project.
+    pub fn project(&self, user: &str) -> &str {
+        self.text(&format!("/projects/{}", self.text(&format!("/users/{user}/project"))))
+    }
+
+    /// A new application credential of the user with all its roles: identifier and secret.
+    pub fn application_credential(&self, user: &str) -> (String, String) {
+        let path = format!("/v3/users/{}/application_credentials", self.user(user));
+        let body = json!({"application_credential": {"name": super::unique("ci")}});
+        let answer = self.call("keystone", &self.token(user), "POST", &path, Some(&body));
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let made = &answer.json()["application_credential"];
+        (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned())
+    }
+
+    /// A token by a new application credential of the user.
+    pub fn application_credential_token(&self, user: &str) -> String {
+        let (id, secret) = self.application_credential(user);
+        let credential = json!({"id": id, "secret": secret});
+        let methods = json!(["application_credential"]);
+        self.token_for(&json!({"identity": {"methods": methods, "application_credential": credential}}))
+    }
+
+    /// A token that `trustee` has by a new trust of `trustor`, standing for the trustor.
+    pub fn trust_token(&self, trustor: &str, trustee: &str) -> String {
+        let trust = json!({"trust": {
+            "trustor_user_id": self.user(trustor), "trustee_user_id": self.user(trustee), "impersonation": true,
+            "project_id": self.project(trustor), "roles": [{"name": "member"}],
+        }});
+        let answer = self.call("keystone", &self.token(trustor), "POST", "/v3/OS-TRUST/trusts", Some(&trust));
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let scope = json!({"OS-TRUST:trust": {"id": answer.json()["trust"]["id"]}});
+        self.token_for(&json!({"identity": self.password_of(trustee), "scope": scope}))
+    }
+
+    /// The trusts that the user has given.
+    pub fn trusts_of(&self, user: &str) -> Vec<Value> {
+        let path = format!("/v3/OS-TRUST/trusts?trustor_user_id={}", self.user(user));
+        let answer = self.call("keystone", &self.token(user), "GET", &path, None);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["trusts"].as_array().unwrap().clone()
+    }
+
+    /// The stacks in the user's project that carry that text in their name, as Heat lists them.
+    pub fn stacks(&self, user: &str, named: &str) -> Vec<Value> {
+        let path = format!("/v1/{}/stacks", self.project(user));
+        let answer = self.call("heat", &self.token(user), "GET", &path, None);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let all = answer.json()["stacks"].as_array().unwrap().clone();
+        all.into_iter().filter(|stack| stack["stack_name"].as_str().unwrap().contains(named)).collect()
+    }
+
+    /// The user data of the servers whose name begins so, as the nodes get it.
+    pub fn user_data(&self, named: &str) -> Vec<String> {
+        let records = std::fs::read_dir(self.text("/paths/servers")).unwrap();
+        let read = |path: PathBuf| serde_json::from_slice::<Value>(&std::fs::read(path).ok()?).ok();
+        let servers = records.filter_map(|entry| read(entry.unwrap().path()));
+        servers
+            .filter(|server| server["name"].as_str().is_some_and(|name| name.starts_with(named)))
+            .map(|server| server["user_data"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The unmodified client; `arguments` as typed after `openstack`.
+    pub fn openstack(&self, login: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
         Command::new(self.text("/paths/openstack"))
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap())
             .env("HOME", self.dir())
             .env("PYTHONWARNINGS", "ignore")
-            .env("OS_CONTAINER_INFRA_ENDPOINT_OVERRIDE", endpoint)
             .envs(login)
             .output()
             .unwrap()
@@ -95,32 +173,35 @@ impl Cloud {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Orders faults in Heat or the look-ups until the guard is dropped; rules are matched by the caller's names, so
+    /// Orders faults in Heat's resources until the guard is dropped; rules are matched by the caller's names, so
     /// that tests side by side do not meet.
     pub fn faults(&'static self, rules: Vec<Value>) -> Faults {
-        self.edit_rules(self.text("/faults"), |all| all.extend(rules.iter().cloned()));
-        Faults { file: self.text("/faults").to_owned(), cloud: self, rules }
+        self.order(self.text("/faults").to_owned(), "resources", rules)
     }
 
     /// Orders how stand-ins of nodes behave until the guard is dropped.
     pub fn nodes(&'static self, rules: Vec<Value>) -> Faults {
         let file = self.dir().join("nodes.json").to_str().unwrap().to_owned();
-        self.edit_rules(&file, |all| all.extend(rules.iter().cloned()));
-        Faults { file, cloud: self, rules }
+        self.order(file, "rules", rules)
     }
 
-    fn edit_rules(&self, file: &str, edit: impl FnOnce(&mut Vec<Value>)) {
+    fn order(&'static self, file: String, key: &'static str, rules: Vec<Value>) -> Faults {
+        self.edit_rules(&file, key, |all| all.extend(rules.iter().cloned()));
+        Faults { file, key, cloud: self, rules }
+    }
+
+    fn edit_rules(&self, file: &str, key: &str, edit: impl FnOnce(&mut Vec<Value>)) {
         let _one_at_a_time = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = std::fs::File::create(format!("{file}.lock")).unwrap();
         lock.lock().unwrap();
         let mut all: Value =
             std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        let mut rules = all["rules"].as_array().cloned().unwrap_or_default();
+        let mut rules = all[key].as_array().cloned().unwrap_or_default();
         edit(&mut rules);
         if !all.is_object() {
             all = json!({});
         }
-        all["rules"] = rules.into();
+        all[key] = rules.into();
         let fresh = format!("{file}.new");
         std::fs::write(&fresh, all.to_string()).unwrap();
         std::fs::rename(&fresh, file).unwrap();
@@ -130,6 +211,7 @@ impl Cloud {
 /// Ordered faults; lifted on drop.
 pub struct Faults {
     file: String,
+    key: &'static str,
     cloud: &'static Cloud,
     rules: Vec<Value>,
 }
@@ -137,6 +219,6 @@ pub struct Faults {
 impl Drop for Faults {
     fn drop(&mut self) {
         let rules = std::mem::take(&mut self.rules);
-        self.cloud.edit_rules(&self.file, |all| all.retain(|rule| !rules.contains(rule)));
+        self.cloud.edit_rules(&self.file, self.key, |all| all.retain(|rule| !rules.contains(rule)));
     }
 }

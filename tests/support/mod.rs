@@ -1,10 +1,11 @@
 //! What whole-service tests share: the real cloud, a service of their own, the unmodified client.
 #![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic")]
+#![allow(unreachable_pub, reason = "each test program holds a copy")]
 #![allow(missing_docs, reason = "named for what they do")]
 
 pub mod cloud;
 pub mod http;
+pub mod relay;
 pub mod service;
 
 use std::time::{Duration, Instant};
@@ -26,4 +27,14 @@ pub fn unique(prefix: &str) -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("{prefix}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The bootstrap token in a server's user data (cloud-config).
+pub fn bootstrap_token(user_data: &str) -> String {
+    let config: serde_yaml::Value = serde_yaml::from_str(user_data).unwrap();
+    let files = config["write_files"].as_sequence().unwrap();
+    let file = files.iter().find(|file| file["path"].as_str() == Some("/etc/jeroboam/bootstrap-token")).unwrap();
+    let token = file["content"].as_str().unwrap().trim();
+    assert_eq!(token.len(), 43, "{token}");
+    token.to_owned()
 }

@@ -1,15 +1,18 @@
 //! A service of the test's own: the real binary, on its own port and files, ended with the test.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::cloud::CLOUD;
 use super::http::{Answer, request, try_request};
+use super::relay::Relay;
 use super::wait_for;
 
 pub struct Service {
@@ -18,6 +21,8 @@ pub struct Service {
     dir: tempfile::TempDir,
     environment: Vec<(String, String)>,
     command: &'static str,
+    /// Where clients find this service.
+    relay: OnceLock<Relay>,
 }
 
 impl Service {
@@ -32,7 +37,7 @@ impl Service {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let environment = environment.iter().map(own).collect();
-        Self { process: None, port, dir: tempfile::tempdir().unwrap(), environment, command }
+        Self { process: None, port, dir: tempfile::tempdir().unwrap(), environment, command, relay: OnceLock::new() }
     }
 
     pub fn started(mut self) -> Self {
@@ -56,9 +61,19 @@ impl Service {
     /// Starts the process and returns at once.
     pub fn spawn(&mut self) {
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let mut command = self.program();
+        command.arg(self.command).stdout(log.try_clone().unwrap()).stderr(log);
+        self.process = Some(command.spawn().unwrap());
+    }
+
+    /// Runs another command of the program with the same configuration, to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.program().args(arguments).output().unwrap()
+    }
+
+    fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jeroboam"));
         command
-            .arg(self.command)
             .arg("--config")
             .arg(CLOUD.configuration())
             .env("JEROBOAM__STATE_DIR", self.state_dir())
@@ -66,10 +81,19 @@ impl Service {
             .env("JEROBOAM__HEAT__POLL_INTERVAL_S", "1")
             .env("JEROBOAM_LOG", "info,conductor=debug,api=debug,duroxide=warn")
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        self.process = Some(command.spawn().unwrap());
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The rows of a query on the records' SQLite file, read by another program than ours.
+    pub fn rows(&self, query: &str) -> Value {
+        const READ: &str = "import json, sqlite3, sys\n\
+            rows = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True).execute(sys.argv[2]).fetchall()\n\
+            print(json.dumps(rows, default=lambda value: value.hex()))";
+        let file = self.state_dir().join("jeroboam.db");
+        let output = Command::new("python3").args(["-c", READ]).arg(file).arg(query).output().unwrap();
+        assert!(output.status.success(), "{query}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// SIGKILL: nothing of the process's own runs any more.
@@ -79,12 +103,16 @@ impl Service {
         process.wait().unwrap();
     }
 
-    /// SIGTERM, and waits for the orderly end.
-    pub fn stop(&mut self) -> std::process::ExitStatus {
+    /// Sends a signal, as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits until the process has ended by itself.
+    pub fn ended(&mut self) -> std::process::ExitStatus {
         let mut process = self.process.take().unwrap();
-        let pid = process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        wait_for("the service to stop", Duration::from_secs(60), || process.try_wait().unwrap())
+        wait_for("the service to end", Duration::from_secs(60), || process.try_wait().unwrap())
     }
 
     pub fn pid(&self) -> u32 {
@@ -113,6 +141,14 @@ impl Service {
 
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// The unmodified client, to which this service is the cloud's; `arguments` as typed after `openstack`.
+    pub fn openstack(&self, login: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
+        let relay = self.relay.get_or_init(|| Relay::to_service(self.port));
+        let mut login = login.clone();
+        login.insert("OS_AUTH_URL".to_owned(), relay.auth_url());
+        CLOUD.openstack(&login, arguments)
     }
 
     /// A request at the newest microversion with that token; `path` begins after `/v1`.
@@ -168,8 +204,14 @@ impl Service {
 
     /// Deletes the cluster and waits until it is absent.
     pub fn gone(&self, token: &str, cluster: &str) {
+        let answer = self.call(token, "DELETE", &format!("/clusters/{cluster}"), None);
+        assert_eq!(answer.status, 204, "{}", answer.text);
+        self.absent(token, cluster);
+    }
+
+    /// Waits until the cluster is absent.
+    pub fn absent(&self, token: &str, cluster: &str) {
         let path = format!("/clusters/{cluster}");
-        assert_eq!(self.call(token, "DELETE", &path, None).status, 204);
         wait_for("the cluster to be gone", Duration::from_secs(120), || {
             let answer = self.call(token, "GET", &path, None);
             match answer.status {

@@ -75,9 +75,9 @@ pub(crate) async fn settle_failed(conductor: &Conductor, operation: &Operation) 
     if !operation::store::finish(&transaction, &operation.uuid, end).await? {
         return Ok(());
     }
-    let reason = Some(fault.reason());
-    store::set_status(&transaction, &operation.cluster_uuid, status, reason.clone()).await?;
-    let changes = nodegroup::store::Changes { status: Some(status), status_reason: Some(reason), ..Default::default() };
+    store::set_status(&transaction, &operation.cluster_uuid, status, Some(fault.reason())).await?;
+    let details = Some(Some(fault.details()));
+    let changes = nodegroup::store::Changes { status: Some(status), status_reason: details, ..Default::default() };
     nodegroup::store::change_defaults(&transaction, &operation.cluster_uuid, changes).await?;
     transaction.commit().await?;
     Ok(())

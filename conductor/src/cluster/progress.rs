@@ -170,7 +170,7 @@ fn node_fault(node: &Node) -> Fault {
     if let Some(last) = node.log.last() {
         text.push_str(&format!(". Its log ends: {last}"));
     }
-    Fault::new(Code::NodeFailed, text)
+    Fault::new(Code::NodeFailed, text).with_log(node.log.0.clone())
 }
 
 /// The first cause of a failed stack: the deepest failed resource.

@@ -1,8 +1,8 @@
 //! Queries on cluster templates.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    SelectExt, SqlErr,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
+    QuerySelect, SelectExt, SqlErr,
 };
 
 use super::ClusterTemplate;
@@ -98,8 +98,11 @@ pub async fn update(c: &impl ConnectionTrait, mut changed: ClusterTemplate) -> R
 /// `Invalid` when a cluster refers to it, `NotFound` when it is gone already.
 pub async fn delete(c: &impl ConnectionTrait, uuid: &str) -> Result<()> {
     let deleted = Entity::delete_many().filter(Column::Uuid.eq(uuid)).exec(c).await;
+    // SQLite says of a restricted deletion only "constraint failed" (1811), which the ORM does not classify.
+    let restricted = |error: &DbErr| error.to_string().contains("FOREIGN KEY constraint failed");
     let deleted = deleted.map_err(|error| match error.sql_err() {
         Some(SqlErr::ForeignKeyConstraintViolation(_)) => in_use(uuid),
+        _ if restricted(&error) => in_use(uuid),
         _ => error.into(),
     })?;
     if deleted.rows_affected == 0 { Err(absent(uuid)) } else { Ok(()) }

@@ -64,6 +64,9 @@ pub struct Fault {
     pub message: String,
     /// Where in the stack.
     pub resource: Option<Resource>,
+    /// The end of the log of what failed, oldest line first; holds no secret.
+    #[serde(default)]
+    pub log: Vec<String>,
 }
 
 impl Code {
@@ -119,7 +122,14 @@ impl Code {
 impl Fault {
     /// A failure of that kind with the words of its first cause.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, whose: code.whose(), retryable: code.retryable(), message: message.into(), resource: None }
+        Self {
+            code,
+            whose: code.whose(),
+            retryable: code.retryable(),
+            message: message.into(),
+            resource: None,
+            log: Vec::new(),
+        }
     }
 
     /// The failure on an operation's record.
@@ -134,6 +144,19 @@ impl Fault {
     pub fn at(mut self, resource: Resource) -> Self {
         self.resource = Some(resource);
         self
+    }
+
+    /// Adds the end of the log of what failed.
+    #[must_use]
+    pub fn with_log(mut self, log: Vec<String>) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// The text for `faults`: the reason, and below it the log.
+    #[must_use]
+    pub fn details(&self) -> String {
+        std::iter::once(&self.reason()).chain(&self.log).map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
     /// The text for `status_reason`: the cause, where, and what helps.
@@ -165,5 +188,8 @@ mod tests {
             "OS::Nova::Server kube_minions/0/kube-minion: No valid host was found. Read the named resource's error; \
              `openstack stack failures list` shows it in Heat's words. [stack-failed]"
         );
+        assert_eq!(fault.details(), fault.reason());
+        let reason = fault.reason();
+        assert_eq!(fault.with_log(vec!["one".into(), "two".into()]).details(), format!("{reason}\none\ntwo"));
     }
 }

@@ -182,8 +182,10 @@ fn until_deadline(work: &Work, longest: Duration) -> Duration {
 }
 
 async fn out_of_time(conductor: &Conductor, work: &Work) -> Fault {
-    let given = work.operation.deadline.map_or(0, |deadline| (deadline - work.operation.created_at).num_minutes());
-    let mut text = format!("The time given ({given} minutes) ran out");
+    // The deadline is taken a moment before the operation is recorded.
+    let seconds = work.operation.deadline.map_or(0, |deadline| (deadline - work.operation.created_at).num_seconds());
+    let given = (seconds + 30) / 60;
+    let mut text = format!("The time given ({given} minute{}) ran out", if given == 1 { "" } else { "s" });
     if let Some(step) = &work.operation.step {
         let _infallible = write!(text, " in step {step}");
     }

@@ -1,0 +1,194 @@
+//! Who acts at Heat, against the real Keystone and Heat: each setting of `[heat] act_as` with each kind of login.
+//!
+//! In the domain `closed` the service's user holds no role; elsewhere it may act.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::cloud::CLOUD;
+use support::relay::Relay;
+use support::service::Service;
+use support::{bootstrap_token, unique, wait_for};
+
+fn service(act_as: &str) -> Service {
+    Service::start(&[("JEROBOAM__HEAT__ACT_AS", act_as)])
+}
+
+/// How many clusters, operations and nodegroups are on record.
+fn rows(service: &Service) -> Value {
+    service.rows(
+        "SELECT (SELECT count(*) FROM cluster), (SELECT count(*) FROM operation), (SELECT count(*) FROM nodegroup)",
+    )
+}
+
+/// The request is refused with these words, and neither a row nor a stack nor a trust is made.
+fn refused(service: &Service, user: &str, token: &str, words: &[&str]) {
+    let template = service.template(&CLOUD.token(user), json!({}));
+    let (before, trusts) = (rows(service), CLOUD.trusts_of(user).len());
+    let name = unique("refused");
+    let body = json!({"name": name, "cluster_template_id": template, "node_count": 1});
+    let answer = service.call(token, "POST", "/clusters", Some(&body));
+    assert_eq!(answer.status, 403, "{}", answer.text);
+    for word in words {
+        assert!(answer.detail().contains(word), "{word}: {}", answer.text);
+    }
+    assert_eq!(rows(service), before);
+    assert_eq!(CLOUD.trusts_of(user).len(), trusts);
+    assert!(CLOUD.stacks(user, &name).is_empty());
+}
+
+/// Clusters by these tokens all come up, with that owner, and go; `reader` looks at them, as a member of the project.
+fn accepted(service: &Service, user: &str, tokens: &[String], owner: &str) {
+    let reader = CLOUD.token(user);
+    let template = service.template(&reader, json!({}));
+    let ask = |token: &String| service.cluster(token, &template, json!({"node_count": 0}));
+    let clusters: Vec<_> = tokens.iter().map(ask).collect();
+    for cluster in &clusters {
+        service.complete(&reader, cluster);
+        let acts = service.rows(&format!("SELECT act_as, trust_id IS NULL FROM cluster WHERE uuid = '{cluster}'"));
+        assert_eq!(acts, json!([[owner, i32::from(owner == "service")]]));
+        let named = &service.show(&reader, cluster)["name"];
+        assert_eq!(CLOUD.stacks(user, named.as_str().unwrap()).len(), 1, "the project's members see the stack");
+    }
+    for cluster in &clusters {
+        service.gone(&reader, cluster);
+    }
+}
+
+fn logins(user: &str, other: &str) -> [String; 3] {
+    [CLOUD.token(user), CLOUD.application_credential_token(user), CLOUD.trust_token(user, other)]
+}
+
+#[test]
+fn the_service_acts_for_every_login_where_it_may() {
+    let service = service("service");
+    refused(&service, "closed", &CLOUD.token("closed"), &["may not act in the project", "openstack role add"]);
+    accepted(&service, "demo", &logins("demo", "demo-peer"), "service");
+}
+
+#[test]
+fn the_requester_acts_only_with_a_password() {
+    let service = service("requester");
+    let [password, credential, trust] = logins("demo2", "demo-peer");
+    refused(&service, "demo2", &credential, &["A token of an application credential cannot own stacks", "password"]);
+    refused(&service, "demo2", &trust, &["A token of a trust cannot own stacks", "password"]);
+    accepted(&service, "demo2", &[password], "requester");
+    assert_eq!(
+        CLOUD.trusts_of("demo2").iter().filter(|trust| trust["trustee_user_id"] != CLOUD.user("demo-peer")).count(),
+        0
+    );
+}
+
+#[test]
+fn left_to_itself_the_service_acts_where_it_may_and_the_requester_elsewhere() {
+    let service = service("auto");
+    let [password, credential, trust] = logins("closed", "demo-peer");
+    let words = ["cannot own stacks", "openstack role add --user jeroboam"];
+    refused(&service, "closed", &credential, &words);
+    refused(&service, "closed", &trust, &words);
+    accepted(&service, "closed", &[password], "requester");
+    accepted(&service, "demo", &[CLOUD.application_credential_token("demo")], "service");
+}
+
+/// While Heat has not accepted the stack the token lies sealed beside its operation; then nowhere.
+#[test]
+fn a_requester_s_token_is_sealed_and_erased() {
+    let relay = Relay::start();
+    let service = Service::start(&[("JEROBOAM__KEYSTONE__AUTH_URL", &relay.auth_url())]);
+    let token = CLOUD.token("closed");
+    let held = relay.hold("POST", "/stacks");
+    let cluster = service.cluster(&token, &service.template(&token, json!({})), json!({}));
+    held.wait();
+    let kept = service.rows("SELECT token FROM operation");
+    let sealed = kept[0][0].as_str().expect("a sealed token, in hexadecimal digits").to_owned();
+    assert!(sealed.len() > token.len() && !sealed.contains(&hexadecimal(&token)), "{sealed}");
+    drop(held);
+    service.complete(&token, &cluster);
+    assert_eq!(service.rows("SELECT token FROM operation"), json!([[null]]));
+    service.gone(&token, &cluster);
+}
+
+fn hexadecimal(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A token that dies before it was used fails the operation with words that help.
+#[test]
+fn a_token_that_dies_too_soon_is_named() {
+    let relay = Relay::start();
+    let mut service = Service::start(&[("JEROBOAM__KEYSTONE__AUTH_URL", &relay.auth_url())]);
+    let token = CLOUD.token("closed");
+    let template = service.template(&token, json!({}));
+    let held = relay.hold("POST", "/users");
+    let cluster = service.cluster(&token, &template, json!({}));
+    held.wait();
+    service.kill();
+    let dead = [("x-auth-token", token.as_str()), ("x-subject-token", token.as_str())];
+    let url = format!("{}/auth/tokens", CLOUD.text("/auth_url"));
+    assert_eq!(support::http::request("DELETE", &url, &dead, None).status, 204);
+    drop(held);
+    service.restart();
+    let fresh = wait_for("a token of a later second than the revocation", Duration::from_secs(10), || {
+        let fresh = CLOUD.token("closed");
+        (service.call(&fresh, "GET", "/clusters", None).status == 200).then_some(fresh)
+    });
+    let shown = service.settled(&fresh, &cluster);
+    assert_eq!(shown["status"], "CREATE_FAILED", "{shown}");
+    assert!(shown["status_reason"].as_str().unwrap().contains("[token-expired]"), "{shown}");
+    assert_eq!(service.rows("SELECT count(*) FROM operation WHERE token IS NOT NULL"), json!([[0]]));
+    service.gone(&fresh, &cluster);
+}
+
+/// Nothing that opens anything lies in clear in the databases, the workflows' history or the log.
+#[test]
+fn no_secret_lies_in_clear() {
+    let service = Service::start(&[]);
+    let mut secrets: Vec<(&str, String)> = Vec::new();
+    let mut lives = Vec::new();
+    for user in ["demo", "closed"] {
+        let token = CLOUD.token(user);
+        let template = service.template(&token, json!({"labels": {"cloud_provider_enabled": "true"}}));
+        let name = unique("canary");
+        let cluster = service.cluster(&token, &template, json!({"name": name}));
+        secrets.push(("token", token.clone()));
+        lives.push((user, token, cluster, name));
+    }
+    for user in ["demo", "closed", "jeroboam", "jeroboam_domain_admin"] {
+        secrets.push(("password", CLOUD.text(&format!("/users/{user}/password")).to_owned()));
+    }
+    for (_, token, cluster, name) in &lives {
+        service.complete(token, cluster);
+        let tokens: Vec<_> =
+            CLOUD.user_data(name).iter().map(|data| ("bootstrap token", bootstrap_token(data))).collect();
+        assert_eq!(tokens.len(), 2, "a master and a worker");
+        secrets.extend(tokens);
+    }
+    // As tokens and keys begin.
+    secrets.extend([("any token", "gAAAAAB".to_owned()), ("private key", "PRIVATE KEY".to_owned())]);
+    nothing_holds(&service, &secrets);
+    for (_, token, cluster, _) in &lives {
+        service.gone(token, cluster);
+    }
+    nothing_holds(&service, &secrets);
+}
+
+fn nothing_holds(service: &Service, secrets: &[(&str, String)]) {
+    let state = std::fs::read_dir(service.state_dir()).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = state.filter(|path| !path.ends_with("secret.key")).chain([service.log_path()]).collect();
+    let names: Vec<_> = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    for expected in ["jeroboam.db", "workflow.db", "log"] {
+        assert!(names.contains(&expected), "{names:?}");
+    }
+    for path in &files {
+        let bytes = std::fs::read(path).unwrap();
+        for (what, secret) in secrets {
+            let found = bytes.windows(secret.len()).position(|window| window == secret.as_bytes());
+            if let Some(at) = found {
+                let around = &bytes[at.saturating_sub(200)..(at + 40).min(bytes.len())];
+                panic!("{} holds a {what}: {}", path.display(), String::from_utf8_lossy(around));
+            }
+        }
+    }
+}

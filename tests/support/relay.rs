@@ -1,0 +1,225 @@
+//! A relay between a service and the cloud that can keep answers back, or lose them, after the cloud has acted.
+//!
+//! Who uses it has the relay's Keystone for its own, and reads a catalog that the relay has rewritten.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::cloud::CLOUD;
+use super::http::RUNTIME;
+
+/// Redirects are answers here.
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+});
+
+pub struct Relay {
+    port: u16,
+    catches: Arc<Mutex<Vec<Arc<Catch>>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    Caught,
+    Released,
+}
+
+/// What happens to the answer of the first request that fits.
+struct Catch {
+    method: &'static str,
+    /// How the path ends.
+    path: &'static str,
+    loses: bool,
+    stage: Mutex<Stage>,
+    changed: Condvar,
+}
+
+impl Catch {
+    /// Takes a request that fits, once.
+    fn takes(&self, method: &str, path: &str) -> bool {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = *stage == Stage::Waiting && method == self.method && path.ends_with(self.path);
+        if fits {
+            *stage = if self.loses { Stage::Released } else { Stage::Caught };
+        }
+        fits
+    }
+
+    fn set(&self, to: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        self.changed.notify_all();
+    }
+
+    /// Waits until the stage has changed from `from`; false after the limit.
+    fn leaves(&self, from: Stage, limit: Duration) -> bool {
+        let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_stage, waited) = self
+            .changed
+            .wait_timeout_while(stage, limit, |stage| *stage == from)
+            .unwrap_or_else(PoisonError::into_inner);
+        !waited.timed_out()
+    }
+}
+
+/// An answer that is kept back until this is dropped.
+pub struct Held(Arc<Catch>);
+
+impl Held {
+    /// Waits until the cloud has acted and its answer is kept back.
+    pub fn wait(&self) {
+        assert!(
+            self.0.leaves(Stage::Waiting, Duration::from_secs(60)),
+            "{} …{} never came",
+            self.0.method,
+            self.0.path
+        );
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.set(Stage::Released);
+    }
+}
+
+/// An answer that gets lost.
+pub struct Lost(Arc<Catch>);
+
+impl Lost {
+    /// Whether it has happened.
+    pub fn happened(&self) -> bool {
+        *self.0.stage.lock().unwrap_or_else(PoisonError::into_inner) != Stage::Waiting
+    }
+}
+
+impl Relay {
+    /// Stands between a service and the whole cloud.
+    pub fn start() -> Self {
+        Self::rewriting(|relay, ports| {
+            let all = ports.values().filter_map(Value::as_u64);
+            all.map(|port| (address(port), format!("{}/to/{port}", address(relay)))).collect()
+        })
+    }
+
+    /// Stands between a client and Keystone, so that the client finds the service at `port` in its catalog.
+    pub fn to_service(port: u16) -> Self {
+        Self::rewriting(|relay, ports| {
+            let of = |name: &str| ports[name].as_u64().unwrap();
+            let keystone = of("keystone");
+            vec![
+                (address(keystone), format!("{}/to/{keystone}", address(relay))),
+                (address(of("jeroboam")), address(port.into())),
+            ]
+        })
+    }
+
+    /// `rules` says what addresses in Keystone's answers become, from the relay's port and the cloud's.
+    fn rewriting(rules: impl FnOnce(u64, &Map<String, Value>) -> Vec<(String, String)>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let rules = Arc::new(rules(port.into(), CLOUD.about["ports"].as_object().unwrap()));
+        let catches = Arc::new(Mutex::new(Vec::new()));
+        let seen = catches.clone();
+        // Ends with the test program.
+        std::thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                let (rules, seen) = (rules.clone(), seen.clone());
+                std::thread::spawn(move || drop(serve(&rules, &seen, &connection)));
+            }
+        });
+        Self { port, catches }
+    }
+
+    /// Keystone's address behind it.
+    pub fn auth_url(&self) -> String {
+        let path = CLOUD.text("/auth_url").splitn(4, '/').nth(3).unwrap();
+        format!("{}/to/{}/{path}", address(self.port.into()), CLOUD.about["ports"]["keystone"])
+    }
+
+    /// Keeps the answer to the next request of that method, whose path ends so, until the guard is dropped.
+    pub fn hold(&self, method: &'static str, path: &'static str) -> Held {
+        Held(self.catch(method, path, false))
+    }
+
+    /// Cuts the connection in place of the answer to the next request of that method, whose path ends so.
+    pub fn lose(&self, method: &'static str, path: &'static str) -> Lost {
+        Lost(self.catch(method, path, true))
+    }
+
+    fn catch(&self, method: &'static str, path: &'static str, loses: bool) -> Arc<Catch> {
+        let catch = Arc::new(Catch { method, path, loses, stage: Mutex::new(Stage::Waiting), changed: Condvar::new() });
+        self.catches.lock().unwrap_or_else(PoisonError::into_inner).push(catch.clone());
+        catch
+    }
+}
+
+/// One request and its answer: `/to/<port>/<path>` goes to that port of the cloud.
+fn serve(
+    rules: &[(String, String)],
+    catches: &Mutex<Vec<Arc<Catch>>>,
+    mut connection: &TcpStream,
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(connection);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let mut words = line.split_whitespace();
+    let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(()) };
+    let (port, target) = target.trim_start_matches("/to/").split_once('/').expect("/to/<port>/<path>");
+    let (mut headers, mut length) = (Vec::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.parse().unwrap(),
+            "host" | "connection" => {}
+            name => headers.push((name.to_owned(), value.to_owned())),
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+
+    let mut request = CLIENT.request(method.parse().unwrap(), format!("http://127.0.0.1:{port}/{target}")).body(body);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let Ok((status, headers, mut body)) = RUNTIME.block_on(async {
+        let answer = request.send().await?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Ok::<_, reqwest::Error>((status, headers, answer.bytes().await?.to_vec()))
+    }) else {
+        return Ok(());
+    };
+
+    let path = target.split('?').next().unwrap_or_default();
+    let known = catches.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(catch) = known.iter().find(|catch| catch.takes(method, path)) {
+        catch.changed.notify_all();
+        if catch.loses {
+            return Ok(());
+        }
+        catch.leaves(Stage::Caught, Duration::from_secs(120));
+    }
+    if Some(port) == CLOUD.about["ports"]["keystone"].as_u64().map(|port| port.to_string()).as_deref() {
+        let text = String::from_utf8_lossy(&body).into_owned();
+        body = rules.iter().fold(text, |text, (from, to)| text.replace(from, to)).into_bytes();
+    }
+    write!(connection, "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n", body.len())?;
+    for (name, value) in &headers {
+        if !matches!(name.as_str(), "connection" | "content-length" | "transfer-encoding") {
+            write!(connection, "{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))?;
+        }
+    }
+    connection.write_all(b"\r\n")?;
+    connection.write_all(&body)
+}
+
+/// Ports of the cloud have as many digits as each other, so none begins like another.
+fn address(port: u64) -> String {
+    format!("http://127.0.0.1:{port}")
+}
