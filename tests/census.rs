@@ -1,6 +1,7 @@
 //! Nothing is left behind: the census of Keystone, Heat and Barbican before a life equals the one after it.
 //!
 //! The census is of the whole cloud, so this program holds one test, in which many lives run side by side.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! The process may be killed between any two instructions, and any answer may be lost: whoever runs next finishes the
 //! job, once.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
 
 #[path = "../conductor/tests/support/postgres.rs"]
 #[allow(dead_code, unreachable_pub, reason = "another member's tests use the rest")]

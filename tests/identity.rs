@@ -1,6 +1,7 @@
 //! Who acts at Heat, against the real Keystone and Heat: each setting of `[heat] act_as` with each kind of login.
 //!
 //! In the domain `closed` the service's user holds no role; elsewhere it may act.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Whole lives of clusters on the real cloud: made by the unmodified client, complete or failed with a cause, deleted.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
 
 mod support;
 
