@@ -78,11 +78,11 @@ impl Index {
 }
 
 async fn look(conductor: &Conductor, holder: &str, index: &mut Index) -> Result<()> {
-    if !lease::store::try_acquire(&conductor.db, "stacks", holder, now(), now() + LEASE).await? {
-        return Ok(());
-    }
     let awaiting = store::awaiting_stacks(&conductor.db).await?;
     if awaiting.is_empty() {
+        return Ok(());
+    }
+    if !lease::store::try_acquire(&conductor.db, "stacks", holder, now(), now() + LEASE).await? {
         return Ok(());
     }
     index.tick();
