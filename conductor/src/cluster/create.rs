@@ -77,6 +77,7 @@ pub async fn create(
     if !problems.is_empty() {
         return Err(Error::invalid(refusal(&desired, &problems)));
     }
+    super::labels::refuse_unknown(conductor.config.drivers.labels_unknown, driver, &desired.labels)?;
     let facts = Facts::look_up(conductor, caller, &template, &new, desired).await?;
     if facts.desired.master_count > 1 && !facts.desired.master_lb_enabled {
         return Err(Error::invalid("master_count must be 1 when master_lb_enabled is False"));

@@ -17,8 +17,13 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
         let text = "The cluster's stack was deleted outside this service";
         return Err(Failure::Final(Fault::new(Code::Vanished, text)));
     };
-    let addresses = conductor.driver(&work.cluster.driver)?.read(&stack.outputs());
-    settle_complete(conductor, work, &addresses).await?;
+    let driver = conductor.driver(&work.cluster.driver)?;
+    let addresses = driver.read(&stack.outputs());
+    let reason = match super::labels::warnings(driver, &work.cluster.labels) {
+        Some(warnings) => format!("Stack CREATE completed successfully. Note: {warnings}"),
+        None => "Stack CREATE completed successfully".to_owned(),
+    };
+    settle_complete(conductor, work, &addresses, reason).await?;
     tracing::info!(api_address = addresses.api_address.as_deref().unwrap_or("none"), "cluster complete");
     Ok(Next::Done)
 }
@@ -30,7 +35,7 @@ pub(super) async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
     Ok(Next::Done)
 }
 
-async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Addresses) -> Result<()> {
+async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Addresses, reason: String) -> Result<()> {
     let uuid = &work.cluster.uuid;
     let transaction = database::begin(&conductor.db).await?;
     if !operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await? {
@@ -38,7 +43,7 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
     }
     let changes = Changes {
         status: Some(Status::CreateComplete),
-        status_reason: Some(Some("Stack CREATE completed successfully".to_owned())),
+        status_reason: Some(Some(reason)),
         api_address: Some(addresses.api_address.clone()),
         coe_version: Some(super::progress::coe_version(conductor, work).await?),
         ..Default::default()

@@ -6,6 +6,7 @@ pub(crate) mod credential;
 pub mod delete;
 pub(crate) mod facts;
 mod finish;
+mod labels;
 pub mod name;
 pub(crate) mod progress;
 pub(crate) mod row;

@@ -1,0 +1,71 @@
+//! Labels that do nothing: told to the user, or refused where the operator wants it.
+
+use std::collections::BTreeMap;
+
+use drivers::Driver;
+
+use crate::config::LabelsUnknown;
+use crate::{Error, Result};
+
+/// Refuses labels that the driver does not know, where `[drivers] labels_unknown` says so.
+///
+/// # Errors
+/// Invalid, naming each key and the one that is spelled most alike.
+pub(super) fn refuse_unknown(
+    setting: LabelsUnknown,
+    driver: &dyn Driver,
+    labels: &BTreeMap<String, String>,
+) -> Result<()> {
+    let unknown = unknown(driver, labels);
+    if setting == LabelsUnknown::Accept || unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid(unknown.join("; ")))
+}
+
+/// What the user should know of labels without effect; nothing when all have one.
+pub(super) fn warnings(driver: &dyn Driver, labels: &BTreeMap<String, String>) -> Option<String> {
+    let obsolete = drivers::examine(driver.labels(), labels).obsolete;
+    let obsolete = obsolete.iter().map(|label| format!("labels.{} has no effect: {}", label.key, label.instead));
+    let all: Vec<_> = obsolete.chain(unknown(driver, labels)).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+fn unknown(driver: &dyn Driver, labels: &BTreeMap<String, String>) -> Vec<String> {
+    let unknown = drivers::examine(driver.labels(), labels).unknown;
+    let text = |label: &drivers::Unknown| match label.nearest {
+        Some(nearest) => format!("labels.{} is not known to the driver; the nearest is {nearest}", label.key),
+        None => format!("labels.{} is not known to the driver", label.key),
+    };
+    unknown.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn driver() -> &'static dyn Driver {
+        drivers::find("kubernetes").unwrap()
+    }
+
+    #[test]
+    fn labels_without_effect_are_told_with_what_to_use() {
+        let text = warnings(driver(), &labels(&[("tiller_enabled", "true"), ("kube_tga", "v1.33.0")])).unwrap();
+        assert!(text.contains("labels.tiller_enabled has no effect: "), "{text}");
+        assert!(text.contains("labels.kube_tga is not known to the driver; the nearest is kube_tag"), "{text}");
+        assert_eq!(warnings(driver(), &labels(&[("kube_tag", "v1.33.0")])), None);
+    }
+
+    #[test]
+    fn unknown_labels_are_refused_only_where_the_operator_wants_it() {
+        let typo = labels(&[("kube_tga", "v1.33.0")]);
+        assert!(refuse_unknown(LabelsUnknown::Accept, driver(), &typo).is_ok());
+        let error = refuse_unknown(LabelsUnknown::Refuse, driver(), &typo).unwrap_err();
+        assert_eq!(error.public, "labels.kube_tga is not known to the driver; the nearest is kube_tag");
+        assert!(refuse_unknown(LabelsUnknown::Refuse, driver(), &labels(&[("tiller_enabled", "true")])).is_ok());
+    }
+}
