@@ -157,7 +157,7 @@ fn an_orderly_stop_drains() {
     let submitted = relay.hold("POST", "/stacks");
     let cluster = service.cluster(&token, &template, json!({}));
     submitted.wait();
-    let looked_up = relay.hold("GET", "/flavors");
+    let looked_up = relay.hold("GET", "/flavors/m1.medium");
     std::thread::scope(|threads| {
         let request = threads.spawn(|| {
             let body = json!({"name": unique("drained"), "cluster_template_id": template, "flavor_id": "m1.medium"});
@@ -222,8 +222,10 @@ fn another_conductor_takes_over() {
     let root = api.root();
     let mut conductors: Vec<_> = (0..2)
         .map(|_| {
-            let mut conductor =
-                Service::prepare("conductor", &[shared.as_slice(), &[("JEROBOAM__API__PUBLIC_URL", root.as_str())]].concat());
+            let mut conductor = Service::prepare(
+                "conductor",
+                &[shared.as_slice(), &[("JEROBOAM__API__PUBLIC_URL", root.as_str())]].concat(),
+            );
             conductor.spawn();
             conductor
         })
