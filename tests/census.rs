@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::cloud::CLOUD;
 use support::service::Service;
-use support::unique;
+use support::{unique, wait_for};
 
 /// What clusters could leave behind, without Heat's own users and trusts, which Heat makes and removes by itself.
 fn census() -> Value {
@@ -31,6 +31,9 @@ fn count(part: &str, named: &str) -> usize {
 
 #[test]
 fn what_clusters_made_is_gone_with_them() {
+    wait_for("stacks of earlier tests to be gone", Duration::from_secs(60), || {
+        (count("stacks", "DELETE_IN_PROGRESS") == 0).then_some(())
+    });
     let before = census();
     // Keys sealed in the records; the cloud decides who acts. Beside it, keys in Barbican.
     let sealed = Service::start(&[]);

@@ -158,7 +158,7 @@ fn an_orderly_stop_drains() {
     let submitted = relay.hold("POST", "/stacks");
     let cluster = service.cluster(&token, &template, json!({}));
     submitted.wait();
-    let looked_up = relay.hold("GET", "/flavors");
+    let looked_up = relay.hold("GET", "/flavors/m1.medium");
     std::thread::scope(|threads| {
         let request = threads.spawn(|| {
             let body = json!({"name": unique("drained"), "cluster_template_id": template, "flavor_id": "m1.medium"});

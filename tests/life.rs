@@ -33,7 +33,7 @@ fn a_cluster_by_the_unmodified_client() {
 
     let name = unique("life");
     let accepted = openstack(&format!("coe cluster create {name} --cluster-template {template} --node-count 2"));
-    assert!(accepted.contains("has been accepted"), "{accepted}");
+    assert!(accepted.contains("accepted"), "{accepted}");
     let token = CLOUD.token("demo");
     service.complete(&token, &name);
     let shown: Value = serde_json::from_str(&openstack(&format!("coe cluster show {name} -f json"))).unwrap();
@@ -79,11 +79,11 @@ fn kubeconfig_verifies(service: &Service, name: &str, openstack: &dyn Fn(&str) -
 fn a_cluster_by_an_application_credential() {
     let service = Service::start(&[]);
     let template = service.template(&CLOUD.token("demo"), json!({}));
-    let (id, secret) = CLOUD.application_credential("demo");
+    let credential = CLOUD.application_credential("demo");
     let login = [
         ("OS_REGION_NAME", "RegionOne"),
-        ("OS_APPLICATION_CREDENTIAL_ID", &id),
-        ("OS_APPLICATION_CREDENTIAL_SECRET", &secret),
+        ("OS_APPLICATION_CREDENTIAL_ID", &credential.id),
+        ("OS_APPLICATION_CREDENTIAL_SECRET", &credential.secret),
     ];
     let login = login.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let name = unique("ci");

@@ -91,34 +91,37 @@ impl Cloud {
         self.text(&format!("/projects/{}", self.text(&format!("/users/{user}/project"))))
     }
 
-    /// A new application credential of the user with all its roles: identifier and secret.
-    pub fn application_credential(&self, user: &str) -> (String, String) {
+    /// A new application credential of the user with all its roles.
+    pub fn application_credential(&'static self, user: &str) -> Lent {
         let path = format!("/v3/users/{}/application_credentials", self.user(user));
+        let token = self.token(user);
         let body = json!({"application_credential": {"name": super::unique("ci")}});
-        let answer = self.call("keystone", &self.token(user), "POST", &path, Some(&body));
+        let answer = self.call("keystone", &token, "POST", &path, Some(&body));
         assert_eq!(answer.status, 201, "{}", answer.text);
         let made = &answer.json()["application_credential"];
-        (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned())
+        let text = |key: &str| made[key].as_str().unwrap().to_owned();
+        let (id, secret) = (text("id"), text("secret"));
+        let identity =
+            json!({"methods": ["application_credential"], "application_credential": {"id": id, "secret": secret}});
+        let lent = self.token_for(&json!({"identity": identity}));
+        Lent { path: format!("{path}/{id}"), id, secret, token: lent, owner: token, cloud: self }
     }
 
-    /// A token by a new application credential of the user.
-    pub fn application_credential_token(&self, user: &str) -> String {
-        let (id, secret) = self.application_credential(user);
-        let credential = json!({"id": id, "secret": secret});
-        let methods = json!(["application_credential"]);
-        self.token_for(&json!({"identity": {"methods": methods, "application_credential": credential}}))
-    }
-
-    /// A token that `trustee` has by a new trust of `trustor`, standing for the trustor.
-    pub fn trust_token(&self, trustor: &str, trustee: &str) -> String {
+    /// What `trustee` has by a new trust of `trustor`, in the trustee's own name: the look-ups' stand-ins have
+    /// each token validate itself, which Keystone allows to nobody who stands for another.
+    pub fn trust(&'static self, trustor: &str, trustee: &str) -> Lent {
         let trust = json!({"trust": {
-            "trustor_user_id": self.user(trustor), "trustee_user_id": self.user(trustee), "impersonation": true,
+            "trustor_user_id": self.user(trustor), "trustee_user_id": self.user(trustee), "impersonation": false,
             "project_id": self.project(trustor), "roles": [{"name": "member"}],
         }});
-        let answer = self.call("keystone", &self.token(trustor), "POST", "/v3/OS-TRUST/trusts", Some(&trust));
+        let token = self.token(trustor);
+        let answer = self.call("keystone", &token, "POST", "/v3/OS-TRUST/trusts", Some(&trust));
         assert_eq!(answer.status, 201, "{}", answer.text);
-        let scope = json!({"OS-TRUST:trust": {"id": answer.json()["trust"]["id"]}});
-        self.token_for(&json!({"identity": self.password_of(trustee), "scope": scope}))
+        let id = answer.json()["trust"]["id"].as_str().unwrap().to_owned();
+        let scope = json!({"OS-TRUST:trust": {"id": id}});
+        let lent = self.token_for(&json!({"identity": self.password_of(trustee), "scope": scope}));
+        let path = format!("/v3/OS-TRUST/trusts/{id}");
+        Lent { id, secret: String::new(), token: lent, path, owner: token, cloud: self }
     }
 
     /// The trusts that the user has given.
@@ -220,5 +223,23 @@ impl Drop for Faults {
     fn drop(&mut self) {
         let rules = std::mem::take(&mut self.rules);
         self.cloud.edit_rules(&self.file, self.key, |all| all.retain(|rule| !rules.contains(rule)));
+    }
+}
+
+/// A user's rights in other hands, until it is dropped: an application credential or a trust.
+pub struct Lent {
+    pub id: String,
+    /// Of an application credential.
+    pub secret: String,
+    /// A token by it.
+    pub token: String,
+    path: String,
+    owner: String,
+    cloud: &'static Cloud,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let _gone = self.cloud.call("keystone", &self.owner, "DELETE", &self.path, None);
     }
 }

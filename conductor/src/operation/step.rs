@@ -45,6 +45,9 @@ pub enum Failure {
     Later(Error),
     /// For good: the operation has failed.
     Final(Fault),
+    /// Keystone refused. It has been seen, under load, to refuse what it grants a moment later (its threads mix up the
+    /// scopes of their requests): for good only when it has said so [`BELIEVED`] times.
+    Refused(openstack::Error),
 }
 
 /// What a step gives back.
@@ -80,6 +83,9 @@ impl Kind {
         super::KINDS.iter().copied().find(|kind| kind.name == name)
     }
 }
+
+/// How many times Keystone must refuse a step until that is taken for its last word.
+const BELIEVED: i32 = 3;
 
 /// The longest pause between two tries of a step.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -141,13 +147,11 @@ async fn attempt(conductor: &Conductor, kind: &'static Kind, step: Step, work: &
     match result {
         Ok(Ok(Next::Done)) => Outcome::Done,
         Ok(Ok(Next::Wait(longest))) => Outcome::Wait(until_deadline(work, longest)),
-        Ok(Err(Failure::Later(error))) => {
-            let noted = store::note_failure(&conductor.db, &work.operation.uuid, failures + 1, &error.public).await;
-            if let Err(record) = noted {
-                tracing::debug!(error = %record.chain(), "the failed attempt is not on record");
-            }
-            later(step, failures + 1, &error)
+        Ok(Err(Failure::Later(error))) => again(conductor, work, step, failures + 1, &error).await,
+        Ok(Err(Failure::Refused(error))) if settles || failures + 1 < BELIEVED => {
+            again(conductor, work, step, failures + 1, &error.into()).await
         }
+        Ok(Err(Failure::Refused(error))) => fail(conductor, work, refusal(&error)).await,
         Ok(Err(Failure::Final(fault))) if settles => {
             tracing::error!(fault = %fault.reason(), "settling a failure failed; trying again");
             Outcome::Retry(LONGEST_PAUSE)
@@ -167,6 +171,15 @@ async fn fail(conductor: &Conductor, work: &Work, fault: Fault) -> Outcome {
             Outcome::Retry(Duration::from_secs(2))
         }
     }
+}
+
+/// Notes that the step failed for now, and has it run again.
+async fn again(conductor: &Conductor, work: &Work, step: Step, tries: i32, error: &Error) -> Outcome {
+    let noted = store::note_failure(&conductor.db, &work.operation.uuid, tries, &error.public).await;
+    if let Err(record) = noted {
+        tracing::debug!(error = %record.chain(), "the failed attempt is not on record");
+    }
+    later(step, tries, error)
 }
 
 fn later(step: Step, tries: i32, error: &Error) -> Outcome {
@@ -219,15 +232,23 @@ impl From<openstack::Error> for Failure {
         if error.is_transient() {
             return Self::Later(Error::from(error));
         }
-        let code = match error.kind {
-            openstack::Kind::NotGranted
-            | openstack::Kind::Forbidden
-            | openstack::Kind::Unauthorized
-            | openstack::Kind::Credentials => Code::NotAuthorized,
-            openstack::Kind::Quota => Code::CloudQuota,
-            openstack::Kind::NotFound => Code::Vanished,
-            _ => Code::Refused,
-        };
-        Self::Final(Fault::new(code, error.to_string()))
+        match error.service {
+            openstack::Service::Keystone => Self::Refused(error),
+            _ => Self::Final(refusal(&error)),
+        }
     }
+}
+
+/// A service's last word as the operation's failure.
+fn refusal(error: &openstack::Error) -> Fault {
+    let code = match error.kind {
+        openstack::Kind::NotGranted
+        | openstack::Kind::Forbidden
+        | openstack::Kind::Unauthorized
+        | openstack::Kind::Credentials => Code::NotAuthorized,
+        openstack::Kind::Quota => Code::CloudQuota,
+        openstack::Kind::NotFound => Code::Vanished,
+        _ => Code::Refused,
+    };
+    Fault::new(code, error.to_string())
 }
