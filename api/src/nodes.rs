@@ -66,8 +66,7 @@ fn read(payload: &Payload) -> Result<Report> {
         other => return Err(Error::field("report", &other.to_string(), "Allowed: a JSON object.")),
     };
     let report = Report {
-        phase: member(&mut given, "phase")?
-            .ok_or_else(|| Error::field("phase", "None", "Mandatory field missing."))?,
+        phase: member(&mut given, "phase")?.ok_or_else(|| Error::field("phase", "None", "Mandatory field missing."))?,
         step: member(&mut given, "step")?,
         message: member(&mut given, "message")?,
         log: member(&mut given, "log")?.unwrap_or_default(),

@@ -94,7 +94,8 @@ fn the_services_of_look_ups_are_away() {
     let before = counted(&service);
     let away = relay.trouble("lookups", Trouble::Status(503));
     let name = unique("refused");
-    let answer = service.call(&token, "POST", "/clusters", Some(&json!({"name": name, "cluster_template_id": template})));
+    let answer =
+        service.call(&token, "POST", "/clusters", Some(&json!({"name": name, "cluster_template_id": template})));
     assert_unavailable(&answer, "is not available");
     let body = json!({"coe": "kubernetes", "image_id": "ubuntu-24.04", "external_network_id": "public"});
     assert_unavailable(&service.call(&token, "POST", "/clustertemplates", Some(&body)), "is not available");

@@ -65,10 +65,12 @@ fn the_disk_is_full() {
     let filler = disk.fill();
 
     // Until the file's own free pages are used up, single rows still fit; then nothing does.
-    let body = |name: &str| json!({
-        "name": name, "coe": "kubernetes", "image_id": "ubuntu-24.04", "external_network_id": "public",
-        "flavor_id": "m1.small", "labels": {"availability_zone": "x".repeat(8192)},
-    });
+    let body = |name: &str| {
+        json!({
+            "name": name, "coe": "kubernetes", "image_id": "ubuntu-24.04", "external_network_id": "public",
+            "flavor_id": "m1.small", "labels": {"availability_zone": "x".repeat(8192)},
+        })
+    };
     let mut kept = vec![template.clone()];
     let refused = wait_for("a refusal", Duration::from_secs(60), || {
         let answer = service.call(&token, "POST", "/clustertemplates", Some(&body(&unique("full"))));

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::support::cloud::CLOUD;
 use super::support::http::Answer;
 use super::support::service::Service;
 use super::support::wire;
+use super::token;
 use super::{assert_no_clusters, assert_refused, service, template_refused};
 
 const JSON: &str = "application/json";
 
 fn post(service: &Service, path: &str, kind: &str, body: &[u8]) -> Answer {
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     wire::send(service, "POST", path, &[("x-auth-token", &token), ("content-type", kind)], body)
 }
 
@@ -41,7 +41,9 @@ fn deep_json() {
 #[test]
 fn no_body() {
     let service = service();
-    for (path, name) in [("clustertemplates", "cluster_template"), ("clusters", "cluster"), ("certificates", "certificate")] {
+    for (path, name) in
+        [("clustertemplates", "cluster_template"), ("clusters", "cluster"), ("certificates", "certificate")]
+    {
         for body in ["", " \n"] {
             let answer = post(&service, &format!("/v1/{path}"), JSON, body.as_bytes());
             assert_refused(&answer, 400, &[&format!("Missing argument: \"{name}\"")]);
@@ -79,7 +81,7 @@ fn unknown_attributes() {
 #[test]
 fn read_only_attributes() {
     let service = service();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let (template, cluster) = (json!({"image_id": "x"}), json!({"cluster_template_id": "x"}));
     let certificate = json!({"cluster_uuid": "x", "csr": "x"});
     for (path, good, fields) in [
@@ -123,7 +125,7 @@ fn wrong_types() {
 #[test]
 fn wrong_types_in_clusters() {
     let service = service();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let template = service.template(&token, json!({}));
     for (field, value, allowed) in [
         ("node_count", json!("many"), "an integer from 0"),
@@ -146,7 +148,7 @@ fn wrong_types_in_clusters() {
 #[test]
 fn unknown_and_wrong_arguments() {
     let service = service();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     for (path, status, words) in [
         ("/clusters?colour=red", 400, &["Unknown argument: \"colour\""][..]),
         ("/clusters?limit=1&limit=2", 400, &["\"limit\"", "more than once"]),
@@ -181,7 +183,7 @@ fn unknown_and_wrong_arguments() {
 #[test]
 fn patches() {
     let service = service();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let template = service.template(&token, json!({"labels": {"kube_tag": "v1.34.1"}}));
     let path = format!("/clustertemplates/{template}");
     let before = service.call(&token, "GET", &path, None).json();

@@ -7,14 +7,15 @@ use serde_json::json;
 
 use super::assert_refused;
 use super::standing::STANDING;
-use super::support::cloud::CLOUD;
+use super::token;
 
 /// A request by OpenSSL's own program; `extensions` are lines of its configuration.
 fn csr(subject: &str, key: &str, extensions: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let section = if extensions.is_empty() { "" } else { "req_extensions = asked\n" };
-    let text = format!("[req]\ndistinguished_name = name\nprompt = no\n{section}[name]\n{subject}\n[asked]\n{extensions}\n");
+    let text =
+        format!("[req]\ndistinguished_name = name\nprompt = no\n{section}[name]\n{subject}\n[asked]\n{extensions}\n");
     std::fs::write(at("config"), text).unwrap();
     let mut arguments = vec!["req", "-new", "-nodes", "-config"];
     let (config, out) = (at("config"), at("csr"));
@@ -38,7 +39,7 @@ fn usual(extensions: &str) -> String {
 fn refused(csr: &str, words: &[&str]) {
     let standing = STANDING.get();
     let body = json!({"cluster_uuid": standing.first.uuid, "csr": csr});
-    let answer = standing.service.call(&CLOUD.token("demo"), "POST", "/certificates", Some(&body));
+    let answer = standing.service.call(&token("demo"), "POST", "/certificates", Some(&body));
     assert_refused(&answer, 400, words);
 }
 
@@ -80,7 +81,10 @@ fn a_weak_key() {
 fn disallowed_critical_extensions() {
     for (line, words) in [
         ("basicConstraints = critical, CA:TRUE", &["Extension 'basicConstraints' not allowed", "CA:TRUE"][..]),
-        ("keyUsage = critical, keyCertSign", &["Extension 'keyUsage' not allowed", "Certificate Sign", "Digital Signature"]),
+        (
+            "keyUsage = critical, keyCertSign",
+            &["Extension 'keyUsage' not allowed", "Certificate Sign", "Digital Signature"],
+        ),
         ("1.2.3.4 = critical, DER:0500", &["Extension '1.2.3.4' not allowed", "subjectAltName"]),
         ("nameConstraints = critical, permitted;DNS:x", &["Extension 'nameConstraints' not allowed"]),
     ] {
@@ -94,7 +98,7 @@ fn disallowed_extensions_are_dropped() {
     let standing = STANDING.get();
     let csr = usual("basicConstraints = CA:TRUE\n1.2.3.4 = DER:0500\nkeyUsage = keyCertSign, digitalSignature");
     let body = json!({"cluster_uuid": standing.first.uuid, "csr": csr});
-    let answer = standing.service.call(&CLOUD.token("demo"), "POST", "/certificates", Some(&body));
+    let answer = standing.service.call(&token("demo"), "POST", "/certificates", Some(&body));
     assert_eq!(answer.status, 201, "{}", answer.text);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), answer.json()["pem"].as_str().unwrap()).unwrap();
@@ -107,7 +111,7 @@ fn disallowed_extensions_are_dropped() {
 #[test]
 fn an_unknown_authority_or_cluster() {
     let standing = STANDING.get();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let good = usual("");
     let call = |body| standing.service.call(&token, "POST", "/certificates", Some(&body));
     let body = json!({"cluster_uuid": standing.first.uuid, "csr": good, "ca_cert_type": "vault"});
@@ -126,7 +130,7 @@ fn an_unknown_authority_or_cluster() {
 #[test]
 fn a_cluster_of_another_project() {
     let standing = STANDING.get();
-    let stranger = CLOUD.token("demo2");
+    let stranger = token("demo2");
     let uuid = &standing.first.uuid;
     let absent = format!("Cluster {uuid} could not be found.");
     for (method, path) in [
@@ -140,14 +144,14 @@ fn a_cluster_of_another_project() {
     let body = json!({"cluster_uuid": uuid, "csr": usual("")});
     assert_refused(&standing.service.call(&stranger, "POST", "/certificates", Some(&body)), 400, &[&absent]);
     assert_eq!(standing.service.call(&stranger, "GET", "/clusters", None).json(), json!({"clusters": []}));
-    assert_eq!(standing.service.show(&CLOUD.token("demo"), uuid)["status"], "CREATE_IN_PROGRESS");
+    assert_eq!(standing.service.show(&token("demo"), uuid)["status"], "CREATE_IN_PROGRESS");
 }
 
 /// A teammate sees the cluster, and not what opens it.
 #[test]
 fn a_cluster_of_another_member() {
     let standing = STANDING.get();
-    let peer = CLOUD.token("demo-peer");
+    let peer = token("demo-peer");
     let uuid = &standing.first.uuid;
     assert_eq!(standing.service.show(&peer, uuid)["uuid"], uuid.as_str());
     let answer = standing.service.call(&peer, "GET", &format!("/certificates/{uuid}"), None);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::assert_refused;
 use super::standing::STANDING;
-use super::support::cloud::CLOUD;
+use super::token;
 
 #[test]
 fn an_unknown_node() {
@@ -12,7 +12,8 @@ fn an_unknown_node() {
     let cluster = &standing.first;
     let report = json!({"phase": "booted"});
     let worker = cluster.node("worker");
-    for name in ["no-such-node", &format!("{worker}-0"), &cluster.node("master"), &worker[..worker.len() - 1], "..%2f"] {
+    for name in ["no-such-node", &format!("{worker}-0"), &cluster.node("master"), &worker[..worker.len() - 1], "..%2f"]
+    {
         let path = format!("/clusters/{}/nodes/{name}/report", cluster.uuid);
         let answer = standing.node(&cluster.worker_token, "POST", &path, Some(&report));
         assert_eq!(answer.status, 404, "{name}: {}", answer.text);
@@ -96,7 +97,7 @@ fn a_token_of_the_other_kind() {
     }
     for user in ["demo", "admin"] {
         let path = format!("/clusters/{}/nodes/{}/service-account", cluster.uuid, cluster.node("master"));
-        assert_eq!(standing.service.call(&CLOUD.token(user), "GET", &path, None).status, 401);
+        assert_eq!(standing.service.call(&token(user), "GET", &path, None).status, 401);
     }
     let path = format!("/certificates/{}", cluster.uuid);
     assert_eq!(standing.node("A".repeat(43).as_str(), "GET", &path, None).status, 401);

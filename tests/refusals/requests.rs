@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::support::cloud::CLOUD;
 use super::support::unique;
+use super::token;
 use super::{assert_no_clusters, assert_refused, cluster_refused, service, template_refused};
 
 #[test]
@@ -66,7 +66,12 @@ fn an_unknown_fixed_network() {
 
 #[test]
 fn a_fixed_network_of_another_project() {
-    cluster_refused(json!({}), json!({"fixed_network": "demo2-only"}), 400, &["Unable to find fixed network demo2-only."]);
+    cluster_refused(
+        json!({}),
+        json!({"fixed_network": "demo2-only"}),
+        400,
+        &["Unable to find fixed network demo2-only."],
+    );
 }
 
 #[test]
@@ -119,8 +124,18 @@ fn labels_out_of_range_all_at_once() {
         "flannel_network_subnetlen": "99", "kube_install": "floppy", "etcd_volume_size": "-1", "kube_tag": "latest",
     });
     let words = [
-        "flannel_network_subnetlen", "\"99\"", "20", "28", "kube_install", "\"floppy\"", "image", "packages",
-        "etcd_volume_size", "\"-1\"", "kube_tag", "\"latest\"",
+        "flannel_network_subnetlen",
+        "\"99\"",
+        "20",
+        "28",
+        "kube_install",
+        "\"floppy\"",
+        "image",
+        "packages",
+        "etcd_volume_size",
+        "\"-1\"",
+        "kube_tag",
+        "\"latest\"",
     ];
     cluster_refused(json!({}), json!({"labels": labels}), 400, &words);
     cluster_refused(json!({"labels": labels}), json!({}), 400, &words);
@@ -129,7 +144,12 @@ fn labels_out_of_range_all_at_once() {
 #[test]
 fn networks_that_overlap() {
     let labels = json!({"fixed_subnet_cidr": "10.100.1.0/24"});
-    cluster_refused(json!({}), json!({"labels": labels}), 400, &["fixed_subnet_cidr", "10.100.1.0/24", "10.100.0.0/16"]);
+    cluster_refused(
+        json!({}),
+        json!({"labels": labels}),
+        400,
+        &["fixed_subnet_cidr", "10.100.1.0/24", "10.100.0.0/16"],
+    );
 }
 
 #[test]
@@ -167,7 +187,11 @@ fn a_network_driver_that_is_unknown_or_not_allowed() {
 
 #[test]
 fn storage_that_is_not_supported() {
-    template_refused(json!({"volume_driver": "rexray"}), 400, &["Volume driver type rexray is not supported", "cinder"]);
+    template_refused(
+        json!({"volume_driver": "rexray"}),
+        400,
+        &["Volume driver type rexray is not supported", "cinder"],
+    );
     let thin = json!({"docker_storage_driver": "devicemapper", "docker_volume_size": 2});
     template_refused(thin, 400, &["docker_volume_size", "2", "3"]);
     cluster_refused(json!({"docker_storage_driver": "btrfs"}), json!({}), 400, &["docker_storage_driver", "overlay2"]);
@@ -185,13 +209,18 @@ fn an_even_number_of_masters() {
 fn several_masters_without_a_load_balancer() {
     let words = ["master_count must be 1 when master_lb_enabled is False"];
     cluster_refused(json!({}), json!({"master_count": 3}), 400, &words);
-    cluster_refused(json!({"master_lb_enabled": true}), json!({"master_count": 3, "master_lb_enabled": false}), 400, &words);
+    cluster_refused(
+        json!({"master_lb_enabled": true}),
+        json!({"master_count": 3, "master_lb_enabled": false}),
+        400,
+        &words,
+    );
 }
 
 #[test]
 fn an_unknown_template() {
     let service = service();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let body = json!({"name": unique("refused"), "cluster_template_id": "no-such-template"});
     for (version, status) in [("1.9", 400), ("1.10", 404)] {
         let answer = super::versions::call_at(&service, &token, version, "POST", "/clusters", Some(&body));
@@ -205,7 +234,7 @@ fn an_unknown_template() {
 #[test]
 fn an_ambiguous_template() {
     let service = service();
-    let (token, name) = (CLOUD.token("demo"), unique("double"));
+    let (token, name) = (token("demo"), unique("double"));
     let both = [0, 1].map(|_| service.template(&token, json!({"name": name})));
     let answer = service.call(&token, "POST", "/clusters", Some(&json!({"cluster_template_id": name})));
     assert_refused(&answer, 409, &["Multiple ClusterTemplates exist with same name", "uuid instead"]);
@@ -219,9 +248,9 @@ fn an_ambiguous_template() {
 #[test]
 fn a_hidden_template() {
     let service = service();
-    let admin = CLOUD.token("demo-admin");
+    let admin = token("demo-admin");
     let hidden = service.template(&admin, json!({"hidden": true}));
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let answer = service.call(&token, "POST", "/clusters", Some(&json!({"cluster_template_id": hidden})));
     assert_refused(&answer, 403, &["Not authorized."]);
     assert_no_clusters(&service);
@@ -237,7 +266,7 @@ fn publishing_without_the_right() {
 #[test]
 fn no_workers_before_version_1_10() {
     let service = service();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let template = service.template(&token, json!({}));
     // At 1.10 the count is fine, and the next mistake is found.
     let body = json!({"cluster_template_id": template, "node_count": 0, "labels": {"kube_tag": "latest"}});

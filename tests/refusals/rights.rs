@@ -8,11 +8,12 @@ use super::support::cloud::CLOUD;
 use super::support::service::Service;
 use super::support::{unique, wait_for};
 use super::{assert_no_clusters, assert_refused, service};
+use super::{stacks, token};
 
 #[test]
 fn a_quota_that_is_used_up() {
     let service = Service::start(&[("JEROBOAM__QUOTA__CLUSTERS_PER_PROJECT", "1")]);
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let template = service.template(&token, json!({"labels": {"node_reports": "false"}}));
     let cluster = service.cluster(&token, &template, json!({"node_count": 0}));
     let body = json!({"name": unique("second"), "cluster_template_id": template, "node_count": 0});
@@ -26,7 +27,7 @@ fn a_quota_that_is_used_up() {
         assert_eq!(usage(), json!([[1]]));
         assert_eq!(service.rows("SELECT count(*), (SELECT count(*) FROM nodegroup) FROM cluster"), json!([[1, 2]]));
     }
-    assert!(CLOUD.stacks("demo", body["name"].as_str().unwrap()).is_empty());
+    assert!(stacks(body["name"].as_str().unwrap()).is_empty());
     service.gone(&token, &cluster);
     assert_eq!(usage(), json!([[0]]));
     let again = service.cluster(&token, &template, json!({"node_count": 0}));
@@ -36,7 +37,7 @@ fn a_quota_that_is_used_up() {
 #[test]
 fn no_quota_at_all() {
     let service = Service::start(&[("JEROBOAM__QUOTA__CLUSTERS_PER_PROJECT", "0")]);
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let template = service.template(&token, json!({}));
     let answer = service.call(&token, "POST", "/clusters", Some(&json!({"cluster_template_id": template})));
     assert_refused(&answer, 403, &["maximum clusters per project, 0"]);
@@ -46,7 +47,7 @@ fn no_quota_at_all() {
 #[test]
 fn a_reader_may_look_and_not_touch() {
     let service = service();
-    let (reader, member) = (CLOUD.token("reader"), CLOUD.token("demo"));
+    let (reader, member) = (token("reader"), token("demo"));
     let template = service.template(&member, json!({}));
     for path in ["/clusters", "/clusters/detail", "/clustertemplates", "/stats"] {
         assert_eq!(service.call(&reader, "GET", path, None).status, 200, "{path}");
@@ -73,9 +74,10 @@ fn a_reader_may_look_and_not_touch() {
 fn a_policy_file_denies_and_is_read_again() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("policy.yaml");
-    std::fs::write(&file, "# Nobody.\n\"clustertemplate:create\": \"!\"\n\"stats:get_all\": \"role:reader\"\n").unwrap();
+    std::fs::write(&file, "# Nobody.\n\"clustertemplate:create\": \"!\"\n\"stats:get_all\": \"role:reader\"\n")
+        .unwrap();
     let service = Service::start(&[("JEROBOAM__POLICY__FILE", file.to_str().unwrap())]);
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     let body = json!({"coe": "kubernetes", "image_id": "ubuntu-24.04", "external_network_id": "public"});
     let make = || service.call(&token, "POST", "/clustertemplates", Some(&body));
     let counted = || service.rows("SELECT count(*) FROM cluster_template");

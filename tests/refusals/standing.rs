@@ -10,6 +10,7 @@ use super::support::http::{Answer, request};
 use super::support::service::Service;
 use super::support::shared::Shared;
 use super::support::{bootstrap_token, unique, wait_for};
+use super::token;
 
 pub(crate) static STANDING: Shared<Standing> = Shared::new(Standing::make);
 
@@ -34,7 +35,7 @@ impl Standing {
         let name = unique("std");
         let silent = CLOUD.nodes(vec![json!({"name": name, "silent": true})]);
         let service = Service::start(&[]);
-        let token = CLOUD.token("demo");
+        let token = token("demo");
         let template = service.template(&token, json!({}));
         let [first, second] =
             [1, 2].map(|number| service.cluster(&token, &template, json!({"name": format!("{name}-{number}")})));
@@ -75,13 +76,13 @@ impl Drop for Standing {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // The failure that is told first counts; the stacks are still to go.
-            let token = CLOUD.token("demo");
+            let token = token("demo");
             for cluster in [&self.first, &self.second] {
                 self.service.call(&token, "DELETE", &format!("/clusters/{}", cluster.uuid), None);
             }
             return;
         }
-        let token = CLOUD.token("demo");
+        let token = token("demo");
         for cluster in [&self.first, &self.second] {
             self.service.gone(&token, &cluster.uuid);
         }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::support::cloud::CLOUD;
 use super::support::http::{Answer, request};
 use super::support::service::Service;
+use super::token;
 use super::{assert_refused, service};
 
 /// A request at that microversion.
@@ -29,7 +29,7 @@ fn with_header(service: &Service, token: &str, value: &str) -> Answer {
 #[test]
 fn a_header_that_cannot_be_read() {
     let service = service();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     for value in ["container-infra", "1.9", "container-infra 1", "container-infra 1.x", "container-infra 1.9 x"] {
         let answer = with_header(&service, &token, value);
         assert_refused(&answer, 406, &["Invalid value for OpenStack-API-Version header"]);
@@ -44,7 +44,7 @@ fn a_header_that_cannot_be_read() {
 #[test]
 fn a_version_outside_of_the_range() {
     let service = service();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     for version in ["1.0", "1.15", "2.1", "0.9"] {
         let answer = call_at(&service, &token, version, "GET", "/clusters", None);
         assert_eq!(answer.status, 406);
@@ -69,7 +69,7 @@ fn a_version_outside_of_the_range() {
 #[test]
 fn an_answer_the_client_would_not_take() {
     let service = service();
-    let token = CLOUD.token("demo");
+    let token = token("demo");
     for accept in ["text/html", "application/xml"] {
         let headers = [("x-auth-token", token.as_str()), ("accept", accept)];
         let answer = request("GET", &format!("{}/clusters", service.endpoint()), &headers, None);
