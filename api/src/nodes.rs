@@ -3,17 +3,20 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use conductor::node;
+use conductor::node::{self, Report};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::Api;
 use crate::body::Payload;
 use crate::caller::Node;
-use crate::error::{Error, Result};
+use crate::coerce::shown;
+use crate::error::{Error, Result, excerpt};
 use crate::ident::Segments;
 use crate::query::{Nothing, Query};
 
@@ -52,10 +55,35 @@ pub async fn report(
     payload: Payload,
 ) -> Result<StatusCode> {
     let Which { cluster, node } = Which::of(segments)?;
-    let report = serde_json::from_value(payload.json("report")?)
-        .map_err(|why| Error::invalid(format!("The report is not understood: {why}")))?;
-    node::report(&api.conductor, &holder, &cluster, &node, report).await?;
+    node::report(&api.conductor, &holder, &cluster, &node, read(&payload)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Reads a report member by member, so that a refusal names the one that is wrong.
+fn read(payload: &Payload) -> Result<Report> {
+    let mut given = match payload.json("report")? {
+        Value::Object(given) => given,
+        other => return Err(Error::field("report", &other.to_string(), "Allowed: a JSON object.")),
+    };
+    let report = Report {
+        phase: member(&mut given, "phase")?.ok_or_else(|| Error::field("phase", "None", "Mandatory field missing."))?,
+        step: member(&mut given, "step")?,
+        message: member(&mut given, "message")?,
+        log: member(&mut given, "log")?.unwrap_or_default(),
+        versions: member(&mut given, "versions")?.unwrap_or_default(),
+        addresses: member(&mut given, "addresses")?.unwrap_or_default(),
+    };
+    match given.keys().next() {
+        None => Ok(report),
+        Some(name) => Err(Error::invalid(format!("Unknown attribute for argument report: {}", excerpt(name)))),
+    }
+}
+
+/// Takes a member out; `null` is the same as absent.
+fn member<T: DeserializeOwned>(given: &mut Map<String, Value>, name: &str) -> Result<Option<T>> {
+    let Some(value) = given.remove(name).filter(|value| !value.is_null()) else { return Ok(None) };
+    let read = T::deserialize(&value).map(Some);
+    read.map_err(|why| Error::field(name, &shown(&value), &format!("It is not as it must be: {why}.")))
 }
 
 /// Gives a control plane node the key pair that signs service account tokens.

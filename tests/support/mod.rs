@@ -7,6 +7,8 @@ pub mod cloud;
 pub mod http;
 pub mod relay;
 pub mod service;
+pub mod shared;
+pub mod wire;
 
 use std::time::{Duration, Instant};
 

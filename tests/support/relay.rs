@@ -20,6 +20,30 @@ static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
 pub struct Relay {
     port: u16,
     catches: Arc<Mutex<Vec<Arc<Catch>>>>,
+    troubles: Troubles,
+}
+
+/// What befalls every request to a service, by its port.
+type Troubles = Arc<Mutex<Vec<(u64, Trouble)>>>;
+
+/// What befalls every request to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The connection is cut.
+    Cut,
+    /// Nothing comes, until the trouble is over.
+    Silence,
+    /// This status comes at once.
+    Status(u16),
+}
+
+/// A trouble, until this is dropped.
+pub struct Troubled(Troubles, (u64, Trouble));
+
+impl Drop for Troubled {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|trouble| *trouble != self.1);
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,15 +148,16 @@ impl Relay {
         let port = listener.local_addr().unwrap().port();
         let rules = Arc::new(rules(port.into(), CLOUD.about["ports"].as_object().unwrap()));
         let catches = Arc::new(Mutex::new(Vec::new()));
-        let seen = catches.clone();
+        let troubles = Troubles::default();
+        let (seen, met) = (catches.clone(), troubles.clone());
         // Ends with the test program.
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
-                let (rules, seen) = (rules.clone(), seen.clone());
-                std::thread::spawn(move || drop(serve(&rules, &seen, &connection)));
+                let (rules, seen, met) = (rules.clone(), seen.clone(), met.clone());
+                std::thread::spawn(move || drop(serve(&rules, &seen, &met, &connection)));
             }
         });
-        Self { port, catches }
+        Self { port, catches, troubles }
     }
 
     /// Keystone's address behind it.
@@ -151,6 +176,13 @@ impl Relay {
         Lost(self.catch(method, path, true))
     }
 
+    /// Makes trouble for every request to that service, until the guard is dropped.
+    pub fn trouble(&self, service: &str, trouble: Trouble) -> Troubled {
+        let trouble = (CLOUD.about["ports"][service].as_u64().unwrap(), trouble);
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).push(trouble);
+        Troubled(self.troubles.clone(), trouble)
+    }
+
     fn catch(&self, method: &'static str, path: &'static str, loses: bool) -> Arc<Catch> {
         let catch = Arc::new(Catch { method, path, loses, stage: Mutex::new(Stage::Waiting), changed: Condvar::new() });
         self.catches.lock().unwrap_or_else(PoisonError::into_inner).push(catch.clone());
@@ -162,6 +194,7 @@ impl Relay {
 fn serve(
     rules: &[(String, String)],
     catches: &Mutex<Vec<Arc<Catch>>>,
+    troubles: &Troubles,
     mut connection: &TcpStream,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(connection);
@@ -183,6 +216,26 @@ fn serve(
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
+
+    let trouble = || {
+        let all = troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|(at, _)| at.to_string() == port).map(|(_, trouble)| *trouble)
+    };
+    match trouble() {
+        None => {}
+        Some(Trouble::Cut) => return Ok(()),
+        Some(Trouble::Silence) => {
+            while trouble() == Some(Trouble::Silence) {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            return Ok(());
+        }
+        Some(Trouble::Status(status)) => {
+            let body = r#"{"error": {"code": 500, "message": "An unexpected error.", "title": "Trouble"}}"#;
+            let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            return connection.write_all((head + body).as_bytes());
+        }
+    }
 
     let mut request = CLIENT.request(method.parse().unwrap(), format!("http://127.0.0.1:{port}/{target}")).body(body);
     for (name, value) in headers {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::{BootstrapToken, Phase, store};
 use crate::column::now;
 use crate::scope::Scope;
@@ -19,25 +17,19 @@ const TEXT_BYTES: usize = 4096;
 const ENTRIES: usize = 32;
 
 /// A node's report.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Report {
     /// How far it has come.
     pub phase: Phase,
     /// The step it works on, or failed in.
-    #[serde(default)]
     pub step: Option<String>,
     /// What it says about that.
-    #[serde(default)]
     pub message: Option<String>,
     /// The last lines of that step's log.
-    #[serde(default)]
     pub log: Vec<String>,
     /// Names of its software to their versions.
-    #[serde(default)]
     pub versions: BTreeMap<String, String>,
     /// Its addresses.
-    #[serde(default)]
     pub addresses: Vec<String>,
 }
 
