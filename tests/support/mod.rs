@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod http;
 pub mod relay;
 pub mod service;
+pub mod shape;
 pub mod shared;
 pub mod wire;
 

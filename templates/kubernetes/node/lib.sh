@@ -241,14 +241,15 @@ last_lines() {
     say "[${list#,}]"
 }
 
-# Versions of what runs here, as JSON members.
+# Versions of what runs here, as JSON members; Kubernetes' is its kubelet's.
 versions() {
-    live || return 0
     local name list='' text
     for name in containerd kubelet etcd; do
         command -v "$name" >/dev/null || continue
         text=$("$name" --version 2>/dev/null) || continue
-        [[ ! $text =~ v?[0-9]+\.[0-9]+[0-9a-zA-Z.~+-]* ]] || list+=,$(json "$name"):$(json "${BASH_REMATCH[0]}")
+        [[ $text =~ v?[0-9]+\.[0-9]+[0-9a-zA-Z.~+-]* ]] || continue
+        list+=,$(json "$name"):$(json "${BASH_REMATCH[0]}")
+        [[ $name != kubelet ]] || list+=,$(json kubernetes):$(json "${BASH_REMATCH[0]}")
     done
     printf '%s' "${list#,}"
 }

@@ -6,6 +6,10 @@ import sys
 from layout import DIR, HOST, KEYSTONE, LOG, PORTS, STATE, VENV, VENV_FULL, password, url, write
 from people import OPENRC, PERSONS, SERVICE_DOMAINS, SERVICE_USERS
 
+# Services whose addresses are told; the second ones are RegionTwo's.
+URLS = ('keystone', 'heat', 'heat_cfn', 'barbican', 'lookups', 'jeroboam')
+URLS_FULL = ('heat_full', 'heat_full_cfn', 'nova', 'neutron', 'glance', 'placement')
+
 
 def openrc(name, domain, project):
     """The text of a person's openrc file."""
@@ -65,7 +69,7 @@ def main():
     write(os.path.join(DIR, 'jeroboam.toml'), service_configuration())
     write(os.path.join(DIR, 'cloud.json'), json.dumps({
         'auth_url': KEYSTONE, 'host': HOST, 'modes': sys.argv[1:], 'regions': ['RegionOne'] + (['RegionTwo'] if 'full' in sys.argv else []),
-        'ports': PORTS, 'urls': {name: url(name) for name in ('keystone', 'heat', 'heat_cfn', 'barbican', 'lookups', 'jeroboam')},
+        'ports': PORTS, 'urls': {name: url(name) for name in URLS + (URLS_FULL if 'full' in sys.argv else ())},
         'users': users(ids), 'domains': ids['domains'], 'projects': ids['projects'], 'roles': ids['roles'], 'pids': pids(),
         'openrc': {name: os.path.join(DIR, file) for name, file in OPENRC.items()},
         'database': {'host': HOST, 'port': PORTS['mariadb'], 'user': 'cloud', 'password': password('database')},
