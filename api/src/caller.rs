@@ -8,11 +8,12 @@ use axum::response::{IntoResponse, Response};
 use conductor::node::BootstrapToken;
 use conductor::openstack::Identity;
 use futures::future::BoxFuture;
-use http::HeaderMap;
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use tracing::Span;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, challenge};
 use crate::path;
 
 /// The header with a Keystone token.
@@ -57,6 +58,19 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// Names the Keystone also where the cloud refused, while the request was under way, a token that we believed.
+    fn named_in(&self, mut answer: Response) -> Response {
+        if answer.status() == StatusCode::UNAUTHORIZED
+            && !answer.headers().contains_key(WWW_AUTHENTICATE)
+            && let Some(value) = challenge(&self.keystone)
+        {
+            answer.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+        answer
+    }
+}
+
 /// A Keystone token counts before a bootstrap token.
 fn shown(headers: &HeaderMap) -> Option<Credential> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
@@ -75,9 +89,9 @@ pub async fn authenticate(State(gate): State<Gate>, mut request: Request, next: 
                 Span::current().record("user", &identity.user_id);
                 Span::current().record("project", identity.project_id.as_deref());
             }
-            request.extensions_mut().insert(gate);
+            request.extensions_mut().insert(gate.clone());
             request.extensions_mut().insert(principal);
-            next.run(request).await
+            gate.named_in(next.run(request).await)
         }
         Err(error) => error.into_response(),
     }

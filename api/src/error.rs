@@ -83,9 +83,9 @@ impl Error {
     /// 401, naming the Keystone where a token is to be had.
     pub fn unauthenticated(keystone: &str) -> Self {
         let error = Self::of(StatusCode::UNAUTHORIZED, Body::Authentication);
-        match HeaderValue::try_from(format!("Keystone uri=\"{keystone}\"")) {
-            Ok(value) => error.with_header(WWW_AUTHENTICATE, value),
-            Err(_) => error,
+        match challenge(keystone) {
+            Some(value) => error.with_header(WWW_AUTHENTICATE, value),
+            None => error,
         }
     }
 
@@ -127,6 +127,10 @@ impl Error {
 impl From<conductor::Error> for Error {
     fn from(error: conductor::Error) -> Self {
         let status = match error.kind {
+            // The gate, which every such answer passes, names the Keystone.
+            Kind::Unauthenticated => {
+                return Self::of(StatusCode::UNAUTHORIZED, Body::Authentication).because(error.chain());
+            }
             Kind::Invalid => StatusCode::BAD_REQUEST,
             Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::NotFound => StatusCode::NOT_FOUND,
@@ -164,6 +168,11 @@ impl IntoResponse for Error {
         response.extensions_mut().insert(Cause(cause));
         response
     }
+}
+
+/// What a 401 says of where a token is to be had.
+pub(crate) fn challenge(keystone: &str) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("Keystone uri=\"{keystone}\"")).ok()
 }
 
 /// The start of a text, as an error may repeat it to its sender.

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub enum Kind {
     /// The request is wrong: 400.
     Invalid,
+    /// The caller's token is not, or no longer, valid: 401.
+    Unauthenticated,
     /// The caller may not: 403.
     Forbidden,
     /// Absent, or not the caller's to see: 404.

@@ -106,6 +106,23 @@ fn the_services_of_look_ups_are_away() {
     assert_eq!(service.call(&token, "POST", "/clustertemplates", Some(&body)).status, 201);
 }
 
+/// A token that we believe and the cloud no longer does is the client's to renew.
+#[test]
+fn the_cloud_refuses_a_token_that_was_believed() {
+    let relay = Relay::start();
+    let service = behind(&relay);
+    let token = CLOUD.token("demo");
+    let template = service.template(&token, json!({}));
+    let before = counted(&service);
+    let refusing = relay.trouble("lookups", Trouble::Status(401));
+    let answer = service.call(&token, "POST", "/clusters", Some(&json!({"cluster_template_id": template})));
+    assert_eq!(answer.status, 401, "{}", answer.text);
+    assert!(answer.header("www-authenticate").is_some_and(|value| value.starts_with("Keystone uri=")));
+    assert_eq!(answer.json()["error"]["code"], 401, "{}", answer.text);
+    assert_eq!(counted(&service), before);
+    drop(refusing);
+}
+
 /// The operation waits for Heat, says so, and goes on.
 #[test]
 fn heat_is_away_for_a_while() {

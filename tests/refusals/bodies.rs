@@ -6,7 +6,7 @@ use super::support::http::Answer;
 use super::support::service::Service;
 use super::support::wire;
 use super::token;
-use super::{assert_no_clusters, assert_refused, service, template_refused};
+use super::{assert_no_clusters, assert_none_listed, assert_refused, service, template_refused};
 
 const JSON: &str = "application/json";
 
@@ -21,7 +21,7 @@ fn refused_everywhere(kind: &str, body: &[u8], status: u16, words: &[&str]) {
     for path in ["/v1/clustertemplates", "/v1/clusters", "/v1/certificates"] {
         assert_refused(&post(&service, path, kind, body), status, words);
     }
-    assert_no_clusters(&service);
+    assert_none_listed(&service);
 }
 
 #[test]

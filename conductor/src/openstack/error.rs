@@ -91,7 +91,8 @@ impl From<Error> for crate::Error {
             Kind::NotFound => crate::Kind::NotFound,
             Kind::Conflict => crate::Kind::Conflict,
             Kind::Invalid => crate::Kind::Invalid,
-            Kind::Forbidden | Kind::Unauthorized | Kind::Quota | Kind::NotGranted => crate::Kind::Forbidden,
+            Kind::Unauthorized => crate::Kind::Unauthenticated,
+            Kind::Forbidden | Kind::Quota | Kind::NotGranted => crate::Kind::Forbidden,
             Kind::Unavailable | Kind::Timeout => return Self::unavailable(error.service.name()).because(error),
             Kind::Protocol | Kind::Credentials => return Self::internal(error),
         };

@@ -219,7 +219,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.kind {
             ErrorKind::Unavailable | ErrorKind::Internal => Self::Later(error),
-            ErrorKind::Forbidden => Self::Final(Fault::new(Code::NotAuthorized, error.public)),
+            ErrorKind::Forbidden | ErrorKind::Unauthenticated => {
+                Self::Final(Fault::new(Code::NotAuthorized, error.public))
+            }
             ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Conflict => {
                 Self::Final(Fault::new(Code::Refused, error.public))
             }
