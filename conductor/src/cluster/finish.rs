@@ -32,6 +32,7 @@ pub(super) async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
 
 async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Addresses) -> Result<()> {
     let uuid = &work.cluster.uuid;
+    let (coe_version, container_version) = super::progress::versions(conductor, work).await?;
     let transaction = database::begin(&conductor.db).await?;
     if !operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await? {
         return Ok(());
@@ -40,7 +41,8 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
         status: Some(Status::CreateComplete),
         status_reason: Some(Some("Stack CREATE completed successfully".to_owned())),
         api_address: Some(addresses.api_address.clone()),
-        coe_version: Some(super::progress::coe_version(conductor, work).await?),
+        coe_version: Some(coe_version),
+        container_version: Some(container_version),
         ..Default::default()
     };
     store::change(&transaction, uuid, changes).await?;
