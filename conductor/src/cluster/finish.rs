@@ -37,6 +37,7 @@ pub(super) async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
 
 async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Addresses, reason: String) -> Result<()> {
     let uuid = &work.cluster.uuid;
+    let (coe_version, container_version) = super::progress::versions(conductor, work).await?;
     let transaction = database::begin(&conductor.db).await?;
     if !operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await? {
         return Ok(());
@@ -45,7 +46,8 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
         status: Some(Status::CreateComplete),
         status_reason: Some(Some(reason)),
         api_address: Some(addresses.api_address.clone()),
-        coe_version: Some(super::progress::coe_version(conductor, work).await?),
+        coe_version: Some(coe_version),
+        container_version: Some(container_version),
         ..Default::default()
     };
     store::change(&transaction, uuid, changes).await?;

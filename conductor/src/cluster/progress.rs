@@ -70,11 +70,12 @@ pub(crate) async fn unfinished(conductor: &Conductor, work: &Work) -> Result<Opt
     }))
 }
 
-/// The version of the COE that its control plane reports.
-pub(super) async fn coe_version(conductor: &Conductor, work: &Work) -> Result<Option<String>> {
+/// The versions of the COE and of its container runtime, as the control plane reports them.
+pub(super) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Option<String>, Option<String>)> {
     let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
-    let version = |node: &Node| node.versions.get("kubernetes").or_else(|| node.versions.get("coe")).cloned();
-    Ok(nodes.iter().filter(|node| node.role == "master").find_map(version))
+    let masters = || nodes.iter().filter(|node| node.role == "master");
+    let of = |program: &str| masters().find_map(|node| node.versions.get(program).cloned());
+    Ok((of("kubelet"), of("containerd")))
 }
 
 /// The nodes a cluster needs, and what those that reported have said.
