@@ -144,7 +144,8 @@ impl Checked {
     fn stack(&self, token: &str) -> Value {
         let mut stacks = self.stacks(token);
         assert_eq!(stacks.len(), 1, "{stacks:?}");
-        assert_eq!(stacks[0]["id"], self.shown["stack_id"]);
+        // The newest microversion calls it so.
+        assert_eq!(stacks[0]["id"], self.shown["cluster_id"]);
         stacks.remove(0)
     }
 
