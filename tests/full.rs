@@ -36,7 +36,7 @@ const SHAPES: [(&str, Shape); 4] = [
     ("a given network", Shape { image: "flatcar", workers: 2, network: Network::Subnet, ..PLAIN }),
     (
         "a given network, a load balancer, calico",
-        Shape { image: "debian-12", workers: 0, network: Network::Network, balanced: true, calico: true, ..PLAIN },
+        Shape { image: "debian-12", workers: 0, network: Network::Found, balanced: true, calico: true, ..PLAIN },
     ),
 ];
 

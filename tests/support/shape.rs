@@ -15,7 +15,7 @@ pub enum Network {
     /// The stack's own.
     Own,
     /// A given network, whose only subnet is found.
-    Network,
+    Found,
     /// A given network and its subnet.
     Subnet,
 }
@@ -115,7 +115,7 @@ impl Checked {
         assert_eq!(all.len(), masters.len() + workers.len(), "no address twice: {shown}");
         let inside = match shape.network {
             Network::Own => "10.0.0.",
-            Network::Network | Network::Subnet => "10.10.0.",
+            Network::Found | Network::Subnet => "10.10.0.",
         };
         let begins = if shape.floating { "172.24." } else { inside };
         assert!(all.iter().all(|address| address.starts_with(begins)), "{begins}: {shown}");
@@ -144,7 +144,8 @@ impl Checked {
     fn stack(&self, token: &str) -> Value {
         let mut stacks = self.stacks(token);
         assert_eq!(stacks.len(), 1, "{stacks:?}");
-        assert_eq!(stacks[0]["id"], self.shown["stack_id"]);
+        // The newest microversion calls it so.
+        assert_eq!(stacks[0]["id"], self.shown["cluster_id"]);
         stacks.remove(0)
     }
 
