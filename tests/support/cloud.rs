@@ -159,6 +159,7 @@ impl Cloud {
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap())
             .env("HOME", self.dir())
+            .env("SHELL", "/bin/sh")
             .env("PYTHONWARNINGS", "ignore")
             .envs(login)
             .output()
