@@ -1,5 +1,6 @@
 //! What whole-service tests share: the real cloud, a service of their own, the unmodified client.
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
 #![allow(unreachable_pub, reason = "each test program holds a copy")]
 #![allow(missing_docs, reason = "named for what they do")]
 
