@@ -138,6 +138,8 @@ impl Checked {
     fn stacks(&self, token: &str) -> Vec<Value> {
         let mut stacks = self.heat(token, "/stacks")["stacks"].as_array().unwrap().clone();
         stacks.retain(|stack| stack["stack_name"].as_str().unwrap().contains(&format!("{}-", self.name)));
+        // Heat lists a deleted stack for another moment.
+        stacks.retain(|stack| stack["stack_status"] != "DELETE_COMPLETE");
         stacks
     }
 
@@ -176,8 +178,9 @@ impl Checked {
             assert_eq!(minion["resource_status"], "CREATE_COMPLETE");
             assert_eq!(servers[index], minion["physical_resource_id"]);
         }
-        let deep = get(&format!("{cluster}/resources?nested_depth=2&type=OS::Nova::Server"));
-        let found = deep["resources"].as_array().unwrap().len();
+        let deep = get(&format!("{cluster}/resources?nested_depth=2"));
+        let server = |resource: &&Value| resource["resource_type"] == "OS::Nova::Server";
+        let found = deep["resources"].as_array().unwrap().iter().filter(server).count();
         assert_eq!(found, (self.shape.masters + self.shape.workers) as usize);
     }
 
