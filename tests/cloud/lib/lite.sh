@@ -42,7 +42,8 @@ start_heat() {
 }
 
 start_services() {
-  OS_KEYSTONE_CONFIG_DIR=$CLOUD_ETC/keystone start_wsgi keystone "$CLOUD_PORT_KEYSTONE" "$CLOUD_VENV" keystone.wsgi.api:application 2 4
+  # One thread each: with several, a request was now and then judged by another one's scope.
+  OS_KEYSTONE_CONFIG_DIR=$CLOUD_ETC/keystone start_wsgi keystone "$CLOUD_PORT_KEYSTONE" "$CLOUD_VENV" keystone.wsgi.api:application 4 1
   start_heat heat "$CLOUD_PORT_HEAT" Nova,Neutron,Cinder,Octavia "$CLOUD_PORT_HEAT_CFN"
   HOME=$CLOUD_ETC/barbican start_wsgi barbican "$CLOUD_PORT_BARBICAN" "$CLOUD_VENV" barbican_wsgi:application 1 4
   PYTHONPATH=$CLOUD_SOURCE/python start lookups "$CLOUD_PORT_LOOKUPS" "$CLOUD_VENV/bin/python" -m lookups "$CLOUD_HOST" "$CLOUD_PORT_LOOKUPS" \
