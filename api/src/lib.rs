@@ -27,6 +27,7 @@ pub mod patch;
 pub mod path;
 pub mod policy;
 pub mod query;
+pub mod quotas;
 pub mod request_id;
 pub mod root;
 pub mod router;

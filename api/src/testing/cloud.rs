@@ -108,7 +108,11 @@ fn cloud(base: &str) -> Router {
         .route("/v3/auth/tokens", post(log_in).get(validate))
         .route(
             "/v3/projects/{id}",
-            get(async |Path(id): Path<String>| Json(json!({"project": {"id": id, "name": id}}))),
+            get(async |Path(id): Path<String>| match id.as_str() {
+                "absent" => StatusCode::NOT_FOUND.into_response(),
+                "closed" => StatusCode::FORBIDDEN.into_response(),
+                id => Json(json!({"project": {"id": id, "name": id}})).into_response(),
+            }),
         )
         .route("/image/v2/images", get(images))
         .route("/image/v2/images/{id}", get(absent))

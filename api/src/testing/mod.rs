@@ -3,6 +3,7 @@
 mod cloud;
 mod clusters;
 mod edge;
+mod quotas;
 mod server;
 mod templates;
 
