@@ -124,6 +124,12 @@ from_table!(
     crate::quotas::CHANGES
 );
 
+from_table!(
+    /// A request for a federation.
+    NewFederation,
+    crate::federations::FIELDS
+);
+
 fn object(fields: &[Field]) -> RefOr<Schema> {
     let known = fields.iter().filter(|field| matches!(field.access, Access::Optional | Access::Mandatory));
     let object = known.fold(ObjectBuilder::new(), |object, field| {

@@ -26,11 +26,8 @@ pub fn is_versioned(path: &str) -> bool {
     path == "/v1" || path.starts_with("/v1/")
 }
 
-/// Gives a request its canonical path, and answers `OPTIONS` at once, as the CORS filter in front of Magnum does.
+/// Gives a request its canonical path.
 pub async fn canonical(mut request: Request, next: Next) -> Response {
-    if request.method() == Method::OPTIONS {
-        return StatusCode::OK.into_response();
-    }
     match rewritten(request.uri()) {
         Some(uri) => *request.uri_mut() = uri,
         None => return Error::no_such_path().into_response(),
