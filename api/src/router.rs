@@ -6,7 +6,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Api, certificates, cluster_templates, clusters, health, mservices, nodes, openapi, root, stats};
+use crate::{
+    Api, certificates, cluster_templates, clusters, federations, health, mservices, nodes, openapi, quotas, root, stats,
+};
 
 fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::frame())
@@ -26,6 +28,11 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(certificates::sign))
         .routes(routes!(certificates::show))
         .routes(routes!(certificates::show_of_type))
+        .routes(routes!(quotas::list, quotas::create))
+        .routes(routes!(quotas::show, quotas::update, quotas::delete))
+        .routes(routes!(federations::list, federations::create))
+        .routes(routes!(federations::detail))
+        .routes(routes!(federations::show, federations::update, federations::delete))
         .routes(routes!(mservices::list))
         .routes(routes!(stats::show))
 }

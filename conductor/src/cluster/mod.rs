@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 pub mod create;
 pub(crate) mod credential;
+mod delegate;
 pub mod delete;
 pub(crate) mod facts;
 mod finish;
@@ -16,6 +17,7 @@ pub mod store;
 mod submit;
 
 pub use create::{Request, create};
+pub use delegate::recognise;
 pub use delete::delete;
 pub(crate) use finish::settle_failed;
 pub use row::Model as Cluster;
