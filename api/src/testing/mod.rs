@@ -5,6 +5,7 @@ mod clusters;
 mod edge;
 mod server;
 mod templates;
+mod updates;
 
 use std::sync::Arc;
 use std::time::Duration;
