@@ -192,6 +192,21 @@ fn refusals_change_nothing() {
     assert_eq!(shown["health_status_reason"], json!({"api": "ok", "x.Ready": "False"}));
     assert_eq!(shown["status"], "CREATE_COMPLETE");
     assert_eq!(world.service.rows("SELECT count(*) FROM operation"), json!([[1]]));
+
+    // Out of time, the nodes that are missing are named.
+    let _silent = CLOUD.nodes(vec![json!({"name": format!("{}.*-worker-2", world.name), "silent": true})]);
+    accepted(&world.resize(&named(2, json!([1]))), &world.cluster);
+    wait_for("the nodes to be waited for", Duration::from_secs(60), || {
+        let step = world.service.rows("SELECT step FROM operation ORDER BY id DESC LIMIT 1");
+        (step == json!([["cluster.resize/nodes"]])).then_some(())
+    });
+    world.service.write("UPDATE operation SET deadline = created_at WHERE finished_at IS NULL");
+    let shown = world.settled();
+    let reason = shown["status_reason"].as_str().unwrap();
+    for part in ["in step cluster.resize/nodes", "-worker-2 (never reported)", "[timed-out]"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert!(shown["status"] == "UPDATE_FAILED" && !reason.contains("-worker-0"), "{shown}");
     world.service.gone(&world.token, &world.cluster);
 }
 
@@ -235,7 +250,10 @@ fn a_failure_is_undone_on_request() {
         assert!(shown["status_reason"].as_str().unwrap().contains(part), "{shown}");
         assert_eq!(world.members(), before);
         assert_eq!(world.service.rows("SELECT count(*) FROM node WHERE role = 'worker'"), json!([[1]]));
-        assert_eq!(world.service.rows("SELECT status FROM nodegroup"), json!([["CREATE_COMPLETE"], ["ROLLBACK_COMPLETE"]]));
+        assert_eq!(
+            world.service.rows("SELECT status FROM nodegroup"),
+            json!([["CREATE_COMPLETE"], ["ROLLBACK_COMPLETE"]])
+        );
     };
     undone("no kubelet");
     drop(order);
@@ -357,6 +375,7 @@ fn a_delete_takes_the_place_of_a_resize() {
     world.service.gone(&world.token, &world.cluster);
     assert!(CLOUD.stacks("demo", &world.name).is_empty());
     let ended = world.service.rows("SELECT kind, state FROM operation ORDER BY id");
-    let expected = json!([["cluster.create", "succeeded"], ["cluster.resize", "superseded"], ["cluster.delete", "succeeded"]]);
+    let expected =
+        json!([["cluster.create", "succeeded"], ["cluster.resize", "superseded"], ["cluster.delete", "succeeded"]]);
     assert_eq!(ended, expected);
 }

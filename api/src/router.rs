@@ -6,7 +6,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Api, certificates, cluster_templates, cluster_update, clusters, health, mservices, nodes, openapi, root, stats};
+use crate::{
+    Api, certificates, cluster_templates, cluster_update, clusters, health, mservices, nodes, openapi, root, stats,
+};
 
 fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::frame())
