@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 
 use crate::{
     Api, certificates, cluster_templates, clusters, federations, health, mservices, nodes, openapi, quotas, root, stats,
+    Api, certificates, cluster_templates, cluster_update, clusters, health, mservices, nodes, openapi, root, stats,
 };
 
 fn routes() -> OpenApiRouter<Api> {
@@ -21,7 +22,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(cluster_templates::show, cluster_templates::update, cluster_templates::delete))
         .routes(routes!(clusters::list, clusters::create))
         .routes(routes!(clusters::detail))
-        .routes(routes!(clusters::show, clusters::delete))
+        .routes(routes!(clusters::show, cluster_update::update, clusters::delete))
+        .routes(routes!(cluster_update::resize))
         .routes(routes!(nodes::report))
         .routes(routes!(nodes::service_account))
         .routes(routes!(nodes::cloud_config))

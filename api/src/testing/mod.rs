@@ -15,6 +15,7 @@ mod quotas;
 mod sample;
 mod server;
 mod templates;
+mod updates;
 
 use std::sync::Arc;
 use std::time::Duration;

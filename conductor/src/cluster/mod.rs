@@ -19,15 +19,18 @@ mod spec;
 mod status;
 pub mod store;
 mod submit;
+pub mod update;
 
 pub use create::{Request, create};
 pub use delegate::recognise;
 pub use delete::delete;
 pub(crate) use finish::settle_failed;
 pub use finish::{Ending, close};
+pub use resize::resize;
 pub use row::Model as Cluster;
 pub use spec::render;
 pub use status::{Action, HealthStatus, Owner, Status};
+pub use update::update;
 
 use crate::column::StringMap;
 use crate::nodegroup::Nodegroup;
