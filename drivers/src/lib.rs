@@ -3,6 +3,8 @@
 //! Nothing here does I/O, reads a clock or draws a random number: the same [`ClusterSpec`] gives the same bytes.
 //! To add a COE is to add `drivers/src/<name>/`, `templates/<name>/` and one line in [`installed`].
 
+use std::collections::BTreeMap;
+
 mod hot;
 mod kubernetes;
 mod label;
@@ -18,7 +20,8 @@ mod embedded {
 
 pub use label::{Findings, Kind as LabelKind, Label, Obsolete, Since, Unknown, boolean, examine};
 pub use spec::{
-    CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Role, Tokens, node_prefix,
+    CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Previous, Role, Tokens,
+    Transition, node_prefix,
 };
 pub use stack::{Addresses, Ca, Outputs, Problem, Profile, RenderError, Stack, Usage};
 
@@ -52,6 +55,40 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// A template that does not render or is not valid HOT: a defect of ours, never of the request.
     fn stack(&self, spec: &ClusterSpec) -> Result<Stack, RenderError>;
+
+    /// The stack of [`Self::stack`] while its nodes are replaced: those of `transition` keep what they have, new ones
+    /// get what `spec` says. The number of workers is that of `spec`.
+    ///
+    /// # Errors
+    /// As [`Self::stack`].
+    fn transition(&self, spec: &ClusterSpec, transition: &Transition) -> Result<Stack, RenderError>;
+
+    /// The stack of a nodegroup of workers that did not come with the cluster. `spec.workers` and `spec.tokens.worker`
+    /// are the nodegroup's; `cluster` holds the outputs of the cluster's stack, whose network and masters it uses.
+    ///
+    /// # Errors
+    /// As [`Self::stack`]; and outputs that lack what is needed.
+    fn nodegroup(
+        &self,
+        spec: &ClusterSpec,
+        cluster: &Outputs,
+        transition: Option<&Transition>,
+    ) -> Result<Stack, RenderError>;
+
+    /// Labels that say what one node is like, not what the cluster is: a nodegroup's own count before the cluster's.
+    fn node_labels(&self) -> &'static [&'static str];
+
+    /// Labels that hold for a cluster's whole life: an upgrade does not change them.
+    fn lasting_labels(&self) -> &'static [&'static str];
+
+    /// The version of the COE that nodes with these labels and this image run; nothing when only the image knows.
+    fn version(&self, labels: &BTreeMap<String, String>, image: &Image) -> Option<String>;
+
+    /// Why the masters cannot be replaced without losing what the cluster holds, and what helps; nothing if they can.
+    fn irreplaceable(&self, desired: &Desired) -> Option<String>;
+
+    /// Whether the first version is older than the second; nothing where one is no version.
+    fn is_older(&self, first: &str, second: &str) -> Option<bool>;
 
     /// What the stack's outputs say about the finished cluster.
     fn read(&self, outputs: &Outputs) -> Addresses;
