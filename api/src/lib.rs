@@ -20,6 +20,8 @@ pub mod links;
 pub mod literal;
 pub mod microversion;
 pub mod mservices;
+pub mod nodegroup_view;
+pub mod nodegroups;
 pub mod nodes;
 pub mod openapi;
 pub mod page;

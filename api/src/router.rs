@@ -6,7 +6,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Api, certificates, cluster_templates, clusters, health, mservices, nodes, openapi, root, stats};
+use crate::{
+    Api, certificates, cluster_templates, clusters, health, mservices, nodegroups, nodes, openapi, root, stats,
+};
 
 fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::frame())
@@ -20,6 +22,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(clusters::list, clusters::create))
         .routes(routes!(clusters::detail))
         .routes(routes!(clusters::show, clusters::delete))
+        .routes(routes!(nodegroups::list, nodegroups::create))
+        .routes(routes!(nodegroups::show, nodegroups::update, nodegroups::delete))
         .routes(routes!(nodes::report))
         .routes(routes!(nodes::service_account))
         .routes(routes!(nodes::cloud_config))
