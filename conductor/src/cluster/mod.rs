@@ -1,11 +1,13 @@
 //! Clusters: the rows and where their lives stand.
 
 pub(crate) mod authority;
+pub(crate) mod change;
 pub mod create;
 pub(crate) mod credential;
 pub mod delete;
 pub(crate) mod facts;
 mod finish;
+pub mod gate;
 mod labels;
 pub mod name;
 pub(crate) mod progress;
@@ -18,9 +20,10 @@ mod submit;
 pub use create::{Request, create};
 pub use delete::delete;
 pub(crate) use finish::settle_failed;
+pub use finish::{Ending, close};
 pub use row::Model as Cluster;
 pub use spec::render;
-pub use status::{HealthStatus, Owner, Status};
+pub use status::{Action, HealthStatus, Owner, Status};
 
 use crate::column::StringMap;
 use crate::nodegroup::Nodegroup;

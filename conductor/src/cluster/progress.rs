@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 
-use super::{store, submit};
+use super::submit;
 use crate::node::{self, Node, Phase};
 use crate::openstack::{self, Session, heat};
 use crate::operation::{self, Code, Failure, Fault, Next, Resource, StepResult, Work};
@@ -28,10 +28,7 @@ pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepRe
             judge(conductor, work).await
         }
         _ => {
-            let progress = nodes.progress();
-            if work.cluster.status_reason.as_deref() != Some(progress.as_str()) {
-                store::set_status(&conductor.db, &work.cluster.uuid, work.cluster.status, Some(progress)).await?;
-            }
+            work.say(conductor, &nodes.progress()).await?;
             Ok(Next::Wait(LONGEST_WAIT))
         }
     }
