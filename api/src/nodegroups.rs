@@ -249,9 +249,8 @@ pub async fn update(
     let view = cluster_of(&api, &caller, &mut path, rules).await?;
     let group = group_of(&api, &view, &mut path).await?;
     let wanted = patched(&group, &changes)?;
-    let labels = view.cluster.labels.0.clone();
-    let group = nodegroup::update(&api.conductor, &caller.0, view, group, wanted).await?;
-    Ok((StatusCode::ACCEPTED, Json(Full::of(group, labels, &base))))
+    let group = nodegroup::update(&api.conductor, &caller.0, &view.cluster, &group, &wanted).await?;
+    Ok((StatusCode::ACCEPTED, Json(Full::of(group, view.cluster.labels.0, &base))))
 }
 
 /// Accepts the deletion of a nodegroup that did not come with its cluster.

@@ -75,6 +75,9 @@ pub trait Driver: Send + Sync {
         transition: Option<&Transition>,
     ) -> Result<Stack, RenderError>;
 
+    /// The name of the file that holds the user data of workers.
+    fn user_data_of_workers(&self) -> &'static str;
+
     /// Labels that say what one node is like, not what the cluster is: a nodegroup's own count before the cluster's.
     fn node_labels(&self) -> &'static [&'static str];
 

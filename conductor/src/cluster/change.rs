@@ -66,6 +66,8 @@ pub(crate) enum Change {
         /// Secrets that are handed down to nested templates.
         handed_down: BTreeMap<String, String>,
     },
+    /// Some files, as the user data of nodes made from now on; all else stays.
+    Files(BTreeMap<String, String>),
     /// All of it.
     Stack(Box<drivers::Stack>),
 }
@@ -192,14 +194,21 @@ async fn send(
     tags.retain(|tag| !tag.starts_with(name::OPERATION_TAG) && !ours.contains(tag));
     tags.extend(ours);
     tags.push(tag.to_owned());
+    let (no_parameters, nothing) = (Map::new(), BTreeMap::new());
+    let some = heat::Parameters {
+        parameters: &no_parameters,
+        handed_down: &nothing,
+        files: &nothing,
+        tags: &tags,
+        timeout_mins: u32::try_from(gate::minutes(&work.cluster)).ok(),
+    };
     match change {
         Change::Parameters { parameters, handed_down } => {
-            let change = heat::Parameters {
-                parameters,
-                handed_down,
-                tags: &tags,
-                timeout_mins: u32::try_from(gate::minutes(&work.cluster)).ok(),
-            };
+            let change = heat::Parameters { parameters, handed_down, ..some };
+            heat::change_parameters(session, &stack.stack_name, &stack.id, &change).await
+        }
+        Change::Files(files) => {
+            let change = heat::Parameters { files, ..some };
             heat::change_parameters(session, &stack.stack_name, &stack.id, &change).await
         }
         Change::Stack(new) => {

@@ -51,7 +51,7 @@ async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> R
     operation::store::supersede(&transaction, uuid).await?;
     store::set_status(&transaction, uuid, Status::DeleteInProgress, None).await?;
     let changes = nodegroup::store::Changes { status: Some(Status::DeleteInProgress), ..Default::default() };
-    nodegroup::store::change_defaults(&transaction, uuid, changes).await?;
+    nodegroup::store::change_all(&transaction, uuid, changes).await?;
     operation::store::insert(&transaction, operation).await?;
     transaction.commit().await?;
     Ok(true)
@@ -170,6 +170,11 @@ pub static KIND: Kind = Kind {
     nodegroups: Some(Action::Delete),
     steps: &[
         Step { name: "cluster.delete/quiesce", limit: CALLS, run: |c, w| Box::pin(quiesce(c, w)) },
+        Step {
+            name: "cluster.delete/nodegroups",
+            limit: CALLS,
+            run: |c, w| Box::pin(nodegroup::delete::all(c, w)),
+        },
         Step { name: "cluster.delete/stack", limit: CALLS, run: |c, w| Box::pin(delete_stack(c, w)) },
         Step { name: "cluster.delete/await", limit: CALLS, run: |c, w| Box::pin(await_gone(c, w)) },
         Step { name: "cluster.delete/identity", limit: CALLS, run: |c, w| Box::pin(super::authority::forget(c, w)) },

@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use chrono::Utc;
 
+use super::change::Target;
 use super::submit;
 use crate::node::{self, Node, Phase};
+use crate::nodegroup::Nodegroup;
 use crate::openstack::{self, Session, heat};
 use crate::operation::{self, Code, Failure, Fault, Next, Resource, StepResult, Work};
 use crate::{Conductor, Result};
 
 /// A lost wake-up costs at most this.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Done when the stack is complete and all nodes are ready; failed as soon as either fails.
-pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepResult {
+pub(crate) async fn await_complete(conductor: &Conductor, work: &Work) -> StepResult {
     let nodes = Nodes::of(conductor, work).await?;
     if let Some(failed) = nodes.failed() {
         return Err(Failure::Final(node_fault(failed)));
@@ -37,8 +39,13 @@ pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepRe
 /// Looks at a stack that settled otherwise than it should, before anything is concluded from a listing.
 async fn judge(conductor: &Conductor, work: &Work) -> StepResult {
     let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
-    let name = work.cluster.stack_name.as_deref().unwrap_or_default();
-    let id = work.cluster.stack_id.as_deref().unwrap_or_default();
+    let group = work.operation.nodegroup_uuid.as_ref().map(|_| Target::nodegroup(work)).transpose()?;
+    let (name, id) = match &group {
+        Some(target) => (target.name.as_str(), target.id.as_str()),
+        None => {
+            (work.cluster.stack_name.as_deref().unwrap_or_default(), work.cluster.stack_id.as_deref().unwrap_or_default())
+        }
+    };
     let stack = heat::get(&session, name, id, false).await?;
     match stack {
         Some(stack) if stack.stack_status.ends_with("_FAILED") && !stack.stack_status.starts_with("DELETE") => {
@@ -48,7 +55,7 @@ async fn judge(conductor: &Conductor, work: &Work) -> StepResult {
             operation::store::forget_observation(&conductor.db, &work.operation.uuid).await?;
             Ok(Next::Wait(LONGEST_WAIT))
         }
-        _ => Err(Failure::Final(Fault::new(Code::Vanished, "The cluster's stack was deleted outside this service"))),
+        _ => Err(Failure::Final(Fault::new(Code::Vanished, "The stack was deleted outside this service"))),
     }
 }
 
@@ -75,25 +82,30 @@ pub(super) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Opti
     Ok((of("kubelet"), of("containerd")))
 }
 
-/// The nodes a cluster needs, and what those that reported have said.
-struct Nodes {
+/// Nodes that are needed, and what those that reported have said.
+pub(crate) struct Nodes {
     expected: Vec<String>,
     reported: Vec<Node>,
     counted: bool,
 }
 
 impl Nodes {
+    /// Those of the nodegroups that came with the cluster.
     async fn of(conductor: &Conductor, work: &Work) -> Result<Self> {
         let stack = work.cluster.stack_name.as_deref().unwrap_or_default();
-        let expected = work
-            .nodegroups
-            .iter()
-            .filter(|group| group.is_default)
-            .flat_map(|group| {
-                let prefix = drivers::node_prefix(stack, &group.name);
-                (0..group.node_count).map(move |index| format!("{prefix}-{index}"))
-            })
-            .collect();
+        let names = |group: &Nodegroup| {
+            let prefix = drivers::node_prefix(stack, &group.name);
+            (0..group.node_count).map(move |index| format!("{prefix}-{index}")).collect::<Vec<_>>()
+        };
+        let expected = match &work.operation.nodegroup_uuid {
+            Some(uuid) => work.nodegroups.iter().filter(|group| group.uuid == *uuid).flat_map(names).collect(),
+            None => work.nodegroups.iter().filter(|group| group.is_default).flat_map(names).collect(),
+        };
+        Self::named(conductor, work, expected).await
+    }
+
+    /// Those with these names.
+    pub(crate) async fn named(conductor: &Conductor, work: &Work, expected: Vec<String>) -> Result<Self> {
         let reported = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
         Ok(Self { expected, reported, counted: submit::nodes_report(conductor, &work.cluster) })
     }
@@ -102,17 +114,19 @@ impl Nodes {
         self.reported.iter().find(|node| node.name == name)
     }
 
-    fn failed(&self) -> Option<&Node> {
+    /// One that gave up.
+    pub(crate) fn failed(&self) -> Option<&Node> {
         self.reported.iter().find(|node| node.phase == Phase::Failed && self.expected.contains(&node.name))
     }
 
-    fn all_ready(&self) -> bool {
+    /// Whether all are ready, or need not say so.
+    pub(crate) fn all_ready(&self) -> bool {
         !self.counted
             || self.expected.iter().all(|name| self.phase(name).is_some_and(|node| node.phase == Phase::Ready))
     }
 
     /// Those that are not ready, each with what it said last.
-    fn unready(&self) -> Vec<String> {
+    pub(crate) fn unready(&self) -> Vec<String> {
         let now = Utc::now();
         let describe = |name: &String| match self.phase(name) {
             Some(node) if node.phase == Phase::Ready => None,
@@ -126,12 +140,12 @@ impl Nodes {
     }
 
     /// A percentage and what is under way, as `40 %: 3 nodes boot; 1 booted, 1 certificates`.
-    fn progress(&self) -> String {
+    pub(crate) fn progress(&self) -> String {
         let total = self.expected.len().max(1) as u32;
         let points: u32 = self.expected.iter().map(|name| self.phase(name).map_or(0, |node| percent(node.phase))).sum();
         let percent = 20 + points * 75 / (total * 100);
         let mut counts: Vec<(Phase, usize)> = Vec::new();
-        for node in &self.reported {
+        for node in self.reported.iter().filter(|node| self.expected.contains(&node.name)) {
             match counts.iter_mut().find(|(phase, _)| *phase == node.phase) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((node.phase, 1)),
@@ -161,7 +175,8 @@ fn percent(phase: Phase) -> u32 {
     }
 }
 
-fn node_fault(node: &Node) -> Fault {
+/// Why a node gave up.
+pub(crate) fn node_fault(node: &Node) -> Fault {
     let step = node.step.as_deref().unwrap_or("unknown");
     let message = node.message.as_deref().unwrap_or("no message");
     let mut text = format!("Node {} failed in step {step}: {message}", node.name);
@@ -172,7 +187,7 @@ fn node_fault(node: &Node) -> Fault {
 }
 
 /// The first cause of a failed stack: the deepest failed resource.
-pub(super) async fn stack_fault(session: &Session, stack: &heat::Stack) -> Result<Fault, openstack::Error> {
+pub(crate) async fn stack_fault(session: &Session, stack: &heat::Stack) -> Result<Fault, openstack::Error> {
     let failures = heat::failures(session, &stack.stack_name, &stack.id).await?;
     let Some(first) = failures.into_iter().next() else {
         let reason = stack.stack_status_reason.clone().unwrap_or_else(|| "Heat gives no reason".to_owned());

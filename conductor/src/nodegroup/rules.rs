@@ -133,8 +133,8 @@ fn is_domain(text: &str) -> bool {
 
 fn is_reserved(key: &str) -> bool {
     let Some((domain, _)) = key.split_once('/') else { return false };
-    let below = |reserved: &&str| domain == **reserved || domain.ends_with(&format!(".{reserved}"));
-    RESERVED.iter().any(|reserved| below(&reserved)) && !KUBELET.contains(&domain) && !WELL_KNOWN.contains(&key)
+    let below = |reserved: &str| domain == reserved || domain.ends_with(&format!(".{reserved}"));
+    RESERVED.iter().any(|reserved| below(reserved)) && !KUBELET.contains(&domain) && !WELL_KNOWN.contains(&key)
 }
 
 fn shortened(text: &str) -> String {

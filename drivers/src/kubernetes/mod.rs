@@ -101,6 +101,10 @@ impl Driver for Kubernetes {
         Ok(stack)
     }
 
+    fn user_data_of_workers(&self) -> &'static str {
+        WORKER_USER_DATA
+    }
+
     fn node_labels(&self) -> &'static [&'static str] {
         upgrade::OF_NODES
     }
