@@ -3,7 +3,9 @@
 //! Nothing here does I/O, reads a clock or draws a random number: the same [`ClusterSpec`] gives the same bytes.
 //! To add a COE is to add `drivers/src/<name>/`, `templates/<name>/` and one line in [`installed`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
 
 mod hot;
 mod kubernetes;
@@ -23,7 +25,7 @@ pub use spec::{
     CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Previous, Role, Tokens,
     Transition, node_prefix,
 };
-pub use stack::{Addresses, Ca, Outputs, Problem, Profile, RenderError, Stack, Usage};
+pub use stack::{Addresses, Ca, Outputs, Problem, Profile, RenderError, Scale, Stack, Usage};
 
 /// A kind of cluster that a driver can make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,41 +62,79 @@ pub trait Driver: Send + Sync {
     /// get what `spec` says. The number of workers is that of `spec`.
     ///
     /// # Errors
-    /// As [`Self::stack`].
-    fn transition(&self, spec: &ClusterSpec, transition: &Transition) -> Result<Stack, RenderError>;
+    /// As [`Self::stack`]; always where [`Self::irreplaceable`] says that nodes cannot be replaced.
+    fn transition(&self, spec: &ClusterSpec, _: &Transition) -> Result<Stack, RenderError> {
+        Err(unsupported(self.name(), &format!("the nodes of {} cannot be replaced", spec.stack_name)))
+    }
+
+    /// Whether clusters may have nodegroups besides those they come with.
+    fn has_nodegroups(&self) -> bool {
+        false
+    }
 
     /// The stack of a nodegroup of workers that did not come with the cluster. `spec.workers` and `spec.tokens.worker`
     /// are the nodegroup's; `cluster` holds the outputs of the cluster's stack, whose network and masters it uses.
     ///
     /// # Errors
-    /// As [`Self::stack`]; and outputs that lack what is needed.
-    fn nodegroup(
-        &self,
-        spec: &ClusterSpec,
-        cluster: &Outputs,
-        transition: Option<&Transition>,
-    ) -> Result<Stack, RenderError>;
+    /// As [`Self::stack`]; outputs that lack what is needed; always where there are no such nodegroups.
+    fn nodegroup(&self, spec: &ClusterSpec, _: &Outputs, _: Option<&Transition>) -> Result<Stack, RenderError> {
+        Err(unsupported(self.name(), &format!("{} is not a nodegroup it knows", spec.workers.name)))
+    }
 
     /// The name of the file that holds the user data of workers.
-    fn user_data_of_workers(&self) -> &'static str;
+    fn user_data_of_workers(&self) -> &'static str {
+        "worker-user-data"
+    }
 
     /// Labels that say what one node is like, not what the cluster is: a nodegroup's own count before the cluster's.
-    fn node_labels(&self) -> &'static [&'static str];
+    fn node_labels(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Labels that hold for a cluster's whole life: an upgrade does not change them.
-    fn lasting_labels(&self) -> &'static [&'static str];
+    fn lasting_labels(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// The version of the COE that nodes with these labels and this image run; nothing when only the image knows.
-    fn version(&self, labels: &BTreeMap<String, String>, image: &Image) -> Option<String>;
-
-    /// Why the masters cannot be replaced without losing what the cluster holds, and what helps; nothing if they can.
-    fn irreplaceable(&self, desired: &Desired) -> Option<String>;
+    fn version(&self, _labels: &BTreeMap<String, String>, _image: &Image) -> Option<String> {
+        None
+    }
 
     /// Whether the first version is older than the second; nothing where one is no version.
-    fn is_older(&self, first: &str, second: &str) -> Option<bool>;
+    fn is_older(&self, first: &str, second: &str) -> Option<bool> {
+        Some(label::version(first)? < label::version(second)?)
+    }
+
+    /// Why nodes cannot be replaced without losing what the cluster holds, and what helps; nothing if they can.
+    fn irreplaceable(&self, _desired: &Desired) -> Option<String> {
+        Some(format!("The driver {} does not replace nodes. Make another cluster.", self.name()))
+    }
 
     /// What the stack's outputs say about the finished cluster.
     fn read(&self, outputs: &Outputs) -> Addresses;
+
+    /// The workers of the stack by index, each with its server's identifier, or nothing as long as it has none.
+    fn members(&self, outputs: &Outputs) -> BTreeMap<u32, String> {
+        let servers = outputs.get("node_servers").and_then(Value::as_object).into_iter().flatten();
+        let member = |(index, server): (&String, &Value)| {
+            Some((index.parse().ok()?, server.as_str().unwrap_or_default().to_owned()))
+        };
+        servers.filter_map(member).collect()
+    }
+
+    /// What brings the workers of a stack that exists to that number, those with the given indices leaving first;
+    /// `token` lets new ones in.
+    fn scale(&self, count: u32, remove: &BTreeSet<u32>, token: &str) -> Scale {
+        let remove: Vec<_> = remove.iter().map(u32::to_string).collect();
+        Scale {
+            parameters: Map::from_iter([
+                ("node_count".to_owned(), count.into()),
+                ("nodes_to_remove".to_owned(), remove.into()),
+            ]),
+            hidden: BTreeMap::from([("worker_bootstrap_token".to_owned(), token.to_owned())]),
+        }
+    }
 
     /// The certificates a node with this role may ask for with its bootstrap token.
     fn profiles(&self, role: Role) -> &'static [Profile];
@@ -104,6 +144,11 @@ pub trait Driver: Send + Sync {
 
     /// Networks whose addresses certificates of nodes with this role may carry; `subnet` is the user's own, if given.
     fn networks(&self, desired: &Desired, role: Role, subnet: Option<&str>) -> Vec<String>;
+}
+
+/// What a driver says that cannot do it.
+fn unsupported(driver: &str, cause: &str) -> RenderError {
+    RenderError::Document { name: driver.to_owned(), cause: cause.to_owned() }
 }
 
 /// Every driver of this build.
@@ -129,7 +174,28 @@ pub fn resolve(server_type: &str, os_distro: &str, coe: &str) -> Option<&'static
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::{find, resolve};
+
+    #[test]
+    fn members_are_known_by_index_and_leave_by_it() {
+        let driver = find("kubernetes").unwrap();
+        let outputs = [("node_servers".to_owned(), json!({"12": "5e1", "0": null, "x": "y"}))].into();
+        assert_eq!(driver.members(&outputs), [(0, String::new()), (12, "5e1".to_owned())].into());
+        assert!(driver.members(&[].into()).is_empty());
+        let scale = driver.scale(3, &[0, 12].into(), "secret");
+        assert_eq!(Value::from(scale.parameters.clone()), json!({"node_count": 3, "nodes_to_remove": ["0", "12"]}));
+        assert!(!format!("{scale:?}").contains("secret"));
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        let driver = find("kubernetes").unwrap();
+        assert_eq!(driver.is_older("v1.9.10", "v1.10.0"), Some(true));
+        assert_eq!(driver.is_older("v1.10.0", "v1.10.0"), Some(false));
+        assert_eq!(driver.is_older("latest", "v1.10.0"), None);
+    }
 
     #[test]
     fn drivers_are_found_by_name_and_by_what_they_make() {

@@ -15,10 +15,11 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use super::{authority, gate, name};
+use super::{Cluster, authority, gate, name};
+use crate::Conductor;
+use crate::nodegroup::Nodegroup;
 use crate::openstack::{self, Session, heat};
 use crate::operation::{self, Code, Failure, Fault, Next, StepResult, Work};
-use crate::{Conductor, Error};
 
 /// How often a stack is looked at that is busy with something else.
 const BUSY: Duration = Duration::from_secs(5);
@@ -33,27 +34,26 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The cluster's own stack.
-    ///
-    /// # Errors
-    /// It has none any more.
-    pub(crate) fn cluster(work: &Work) -> Result<Self, Failure> {
-        let id = work.cluster.stack_id.clone().ok_or_else(vanished)?;
-        Ok(Self { name: work.cluster.stack_name.clone().unwrap_or_default(), id })
+    /// The cluster's own stack; nothing where it has none.
+    pub(crate) fn cluster(cluster: &Cluster) -> Option<Self> {
+        Some(Self { name: cluster.stack_name.clone()?, id: cluster.stack_id.clone()? })
     }
 
-    /// The stack that holds the nodegroup the operation is about: the cluster's, or the nodegroup's own.
+    /// The stack that holds the nodegroup: the cluster's, or the nodegroup's own; nothing where there is none.
+    pub(crate) fn of(cluster: &Cluster, group: &Nodegroup) -> Option<Self> {
+        if group.is_default {
+            return Self::cluster(cluster);
+        }
+        let name = name::of_nodegroup_stack(cluster.stack_name.as_deref()?, &group.uuid);
+        Some(Self { name, id: group.stack_id.clone()? })
+    }
+
+    /// The stack that holds the nodegroup the operation is about.
     ///
     /// # Errors
     /// There is none any more.
     pub(crate) fn nodegroup(work: &Work) -> Result<Self, Failure> {
-        let group = work.nodegroup()?;
-        if group.is_default {
-            return Self::cluster(work);
-        }
-        let cluster = work.cluster.stack_name.as_deref().unwrap_or_default();
-        let id = group.stack_id.clone().ok_or_else(vanished)?;
-        Ok(Self { name: name::of_nodegroup_stack(cluster, &group.uuid), id })
+        Self::of(&work.cluster, work.nodegroup()?).ok_or_else(vanished)
     }
 }
 
@@ -69,6 +69,7 @@ pub(crate) enum Change {
     /// Some files, as the user data of nodes made from now on; all else stays.
     Files(BTreeMap<String, String>),
     /// All of it.
+    #[allow(dead_code, reason = "for operations that render the stack anew")]
     Stack(Box<drivers::Stack>),
 }
 
@@ -77,23 +78,31 @@ pub(crate) struct Phase {
     /// Its name, unique within its operation and at most 31 characters long; never changes its meaning.
     pub(crate) name: &'static str,
     /// What changes; asked again each time the update is to be sent. The stack comes with its outputs.
-    pub(crate) change: for<'a> fn(
-        &'a Conductor,
-        &'a Work,
-        &'a Session,
-        &'a heat::Stack,
-    ) -> BoxFuture<'a, Result<Change, Failure>>,
+    pub(crate) change:
+        for<'a> fn(&'a Conductor, &'a Work, &'a Session, &'a heat::Stack) -> BoxFuture<'a, Result<Change, Failure>>,
 }
 
 impl Phase {
     fn tag(&self, work: &Work) -> String {
         name::tag_of_update(&work.operation.uuid, self.name)
     }
+}
 
-    /// Whether Heat has, or may have, accepted it: false only when it was never sent.
-    pub(crate) fn may_have_begun(&self, work: &Work) -> bool {
-        work.operation.progress.as_ref().is_some_and(|progress| progress["sent"][self.name] == true)
+/// Whether Heat has accepted the update, now or before.
+///
+/// # Errors
+/// Heat does not answer, or the stack is gone.
+pub(crate) async fn has_begun(
+    conductor: &Conductor,
+    work: &Work,
+    target: &Target,
+    phase: &Phase,
+) -> Result<bool, Failure> {
+    if work.operation.progress.as_ref().is_none_or(|progress| progress["sent"][phase.name] != true) {
+        return Ok(false);
     }
+    let session = authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    Ok(present(&session, target).await?.tags.contains(&phase.tag(work)))
 }
 
 /// Hands the update to Heat, unless an earlier try has done so; waits while the stack is busy with something else.
@@ -161,9 +170,7 @@ pub(crate) async fn completed(
             let text = format!("Somebody has cancelled the update of the stack, which is {status}");
             Err(Failure::Final(Fault::new(Code::StackFailed, text)))
         }
-        _ if status.ends_with("_FAILED") => {
-            Err(Failure::Final(super::progress::stack_fault(&session, &stack).await?))
-        }
+        _ if status.ends_with("_FAILED") => Err(Failure::Final(super::progress::stack_fault(&session, &stack).await?)),
         _ => Ok(Some(stack)),
     }
 }
@@ -220,10 +227,4 @@ async fn send(
 
 fn vanished() -> Failure {
     Failure::Final(Fault::new(Code::Vanished, "The stack was deleted outside this service"))
-}
-
-impl From<sea_orm::DbErr> for Failure {
-    fn from(error: sea_orm::DbErr) -> Self {
-        Error::from(error).into()
-    }
 }

@@ -4,14 +4,14 @@
 //! The cluster's row is taken first, so that of several requests at once each sees what those before it have begun.
 
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 
 use super::{Changes, Cluster, Status, View, store};
 use crate::column::{Moment, now};
 use crate::operation::store::NewOperation;
 use crate::operation::{self, Kind, Operation};
 use crate::scope::Scope;
-use crate::{Error, Result, nodegroup};
+use crate::{Error, Result, database, nodegroup};
 
 /// Minutes an update may take where the cluster's `create_timeout` sets no limit.
 const PATIENCE: i64 = 60;
@@ -37,12 +37,20 @@ pub(crate) fn minutes(cluster: &Cluster) -> i64 {
 pub async fn claim(c: &impl ConnectionTrait, kind: &Kind, cluster_uuid: &str, subject: &str) -> Result<View> {
     store::take(c, cluster_uuid).await?;
     let view = store::view(c, &Scope::All, cluster_uuid).await?;
-    let active = operation::store::active(c, cluster_uuid).await?;
-    let advice = by_status(view.cluster.status, kind).or_else(|| by_lock(&active, kind, subject));
-    match advice {
-        None => Ok(view),
+    check(c, kind, &view.cluster, subject).await?;
+    Ok(view)
+}
+
+/// Whether an operation of that kind may begin, before anything is looked up for it; [`claim`] decides.
+///
+/// # Errors
+/// As [`claim`].
+pub async fn check(c: &impl ConnectionTrait, kind: &Kind, cluster: &Cluster, subject: &str) -> Result<()> {
+    let active = operation::store::active(c, &cluster.uuid).await?;
+    match by_status(cluster.status, kind).or_else(|| by_lock(&active, kind, subject)) {
+        None => Ok(()),
         Some(advice) => {
-            let Cluster { name, uuid, status, .. } = &view.cluster;
+            let Cluster { name, uuid, status, .. } = cluster;
             let doing = kind.doing;
             let text =
                 format!("{doing} when status is \"{status}\" is not supported. The cluster {name} ({uuid}) {advice}");
@@ -73,15 +81,36 @@ pub async fn begin(c: &impl ConnectionTrait, kind: &Kind, mut new: NewOperation)
     operation::store::insert(c, new).await
 }
 
+/// Shows that the operation's change is being undone.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn rolls_back(db: &DatabaseConnection, operation: &Operation) -> Result<()> {
+    let transaction = database::begin(db).await?;
+    let uuid = &operation.cluster_uuid;
+    let status = Some(Status::RollbackInProgress);
+    let from = [Status::UpdateInProgress];
+    store::change_from(&transaction, uuid, &from, Changes { status, ..Default::default() }).await?;
+    if !operation::store::is_active(&transaction, &operation.uuid).await? {
+        return Ok(());
+    }
+    if let Some(group) = &operation.nodegroup_uuid {
+        let changes = nodegroup::store::Changes { status, ..Default::default() };
+        nodegroup::store::change(&transaction, group, changes).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
 /// Why the status forbids it, and what helps; nothing where it does not.
 fn by_status(status: Status, kind: &Kind) -> Option<&'static str> {
     match status {
         status if status.is_stable() => None,
         Status::UpdateFailed | Status::RollbackFailed => None,
         Status::UpdateInProgress | Status::RollbackInProgress if !kind.exclusive => None,
-        Status::UpdateInProgress | Status::RollbackInProgress => {
-            Some("is being changed: wait until that has ended. Allowed: a status that ends in _COMPLETE, UPDATE_FAILED.")
-        }
+        Status::UpdateInProgress | Status::RollbackInProgress => Some(
+            "is being changed: wait until that has ended. Allowed: a status that ends in _COMPLETE, UPDATE_FAILED.",
+        ),
         Status::CreateInProgress => Some("is being made: wait until it is complete, or delete it."),
         Status::CreateFailed => Some("was not made in full: delete it and make another one."),
         Status::DeleteInProgress | Status::DeleteComplete => Some("is being deleted."),

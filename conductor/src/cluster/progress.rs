@@ -64,9 +64,12 @@ pub(crate) async fn unfinished(conductor: &Conductor, work: &Work) -> Result<Opt
     if work.cluster.stack_id.is_none() {
         return Ok(None);
     }
-    let nodes = Nodes::of(conductor, work).await?;
-    let waiting = nodes.unready();
-    let stack = work.operation.observed_status.as_deref().unwrap_or("not seen yet");
+    let known = Nodes::noted(work).is_some();
+    let stack = work.operation.observed_status.as_deref().unwrap_or(if known { "complete" } else { "not seen yet" });
+    if !known && work.operation.kind != super::create::KIND.name {
+        return Ok(Some(format!("the stack is {stack}")));
+    }
+    let waiting = Nodes::of(conductor, work).await?.unready();
     Ok(Some(if waiting.is_empty() {
         format!("the stack is {stack}")
     } else {
@@ -82,7 +85,7 @@ pub(super) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Opti
     Ok((of("kubelet"), of("containerd")))
 }
 
-/// Nodes that are needed, and what those that reported have said.
+/// The nodes an operation waits for, and what those that reported have said.
 pub(crate) struct Nodes {
     expected: Vec<String>,
     reported: Vec<Node>,
@@ -90,24 +93,33 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// Those of the nodegroups that came with the cluster.
-    async fn of(conductor: &Conductor, work: &Work) -> Result<Self> {
-        let stack = work.cluster.stack_name.as_deref().unwrap_or_default();
-        let names = |group: &Nodegroup| {
-            let prefix = drivers::node_prefix(stack, &group.name);
-            (0..group.node_count).map(move |index| format!("{prefix}-{index}")).collect::<Vec<_>>()
-        };
-        let expected = match &work.operation.nodegroup_uuid {
-            Some(uuid) => work.nodegroups.iter().filter(|group| group.uuid == *uuid).flat_map(names).collect(),
-            None => work.nodegroups.iter().filter(|group| group.is_default).flat_map(names).collect(),
-        };
-        Self::named(conductor, work, expected).await
+    /// Those noted by an earlier step of the operation, else all nodes of a stack as it is made: the nodegroup's that the
+    /// operation is about, or the cluster's.
+    pub(crate) async fn of(conductor: &Conductor, work: &Work) -> Result<Self> {
+        let expected = Self::noted(work).unwrap_or_else(|| {
+            let stack = work.cluster.stack_name.as_deref().unwrap_or_default();
+            let about = work.operation.nodegroup_uuid.as_deref();
+            let asked = |group: &&Nodegroup| about.map_or(group.is_default, |uuid| group.uuid == uuid);
+            let names = work.nodegroups.iter().filter(asked).flat_map(|group| {
+                let prefix = drivers::node_prefix(stack, &group.name);
+                (0..group.node_count).map(move |index| format!("{prefix}-{index}"))
+            });
+            names.collect()
+        });
+        let mut reported = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
+        reported.retain(|node| expected.contains(&node.name));
+        Ok(Self { expected, reported, counted: submit::nodes_report(conductor, &work.cluster) })
     }
 
-    /// Those with these names.
-    pub(crate) async fn named(conductor: &Conductor, work: &Work, expected: Vec<String>) -> Result<Self> {
-        let reported = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
-        Ok(Self { expected, reported, counted: submit::nodes_report(conductor, &work.cluster) })
+    /// The nodes that an earlier step of the operation has noted to be waited for.
+    pub(crate) fn noted(work: &Work) -> Option<Vec<String>> {
+        serde_json::from_value(work.operation.progress.as_ref()?.get("nodes")?.clone()).ok()
+    }
+
+    /// Notes the nodes that the operation waits for from now on.
+    pub(crate) async fn note(conductor: &Conductor, work: &Work, names: Vec<String>) -> Result<()> {
+        let noted = |progress: &mut serde_json::Value| progress["nodes"] = names.into();
+        operation::store::note(&conductor.db, &work.operation.uuid, noted).await.map(drop)
     }
 
     fn phase(&self, name: &str) -> Option<&Node> {
@@ -116,7 +128,7 @@ impl Nodes {
 
     /// One that gave up.
     pub(crate) fn failed(&self) -> Option<&Node> {
-        self.reported.iter().find(|node| node.phase == Phase::Failed && self.expected.contains(&node.name))
+        self.reported.iter().find(|node| node.phase == Phase::Failed)
     }
 
     /// Whether all are ready, or need not say so.
@@ -145,7 +157,7 @@ impl Nodes {
         let points: u32 = self.expected.iter().map(|name| self.phase(name).map_or(0, |node| percent(node.phase))).sum();
         let percent = 20 + points * 75 / (total * 100);
         let mut counts: Vec<(Phase, usize)> = Vec::new();
-        for node in self.reported.iter().filter(|node| self.expected.contains(&node.name)) {
+        for node in &self.reported {
             match counts.iter_mut().find(|(phase, _)| *phase == node.phase) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((node.phase, 1)),

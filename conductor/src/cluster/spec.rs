@@ -79,10 +79,6 @@ fn token(conductor: &Conductor, group: &Nodegroup) -> Result<String> {
     node::bootstrap_token(conductor, group, generation(group)).map(|token| token.expose_secret().to_owned())
 }
 
-fn generation(group: &Nodegroup) -> u32 {
-    u32::try_from(group.token_generation).unwrap_or(1)
-}
-
 /// Puts the hashes of the nodes' bootstrap tokens on record, so that they open the node endpoints.
 pub(crate) async fn admit_nodes(conductor: &Conductor, cluster: &Cluster, nodegroups: &[Nodegroup]) -> Result<()> {
     // Nodes of a nodegroup may come at any time until a newer generation takes over.
@@ -91,6 +87,11 @@ pub(crate) async fn admit_nodes(conductor: &Conductor, cluster: &Cluster, nodegr
         node::admit(conductor, &cluster.uuid, group, generation(group), until).await?;
     }
     Ok(())
+}
+
+/// Which of the nodegroup's bootstrap tokens is the present one.
+pub(super) fn generation(group: &Nodegroup) -> u32 {
+    u32::try_from(group.token_generation).unwrap_or_default()
 }
 
 /// The stack's name and the stack, as it was or would be submitted.

@@ -181,6 +181,18 @@ pub async fn delete_tokens(c: &impl ConnectionTrait, cluster_uuid: &str, nodegro
     Ok(())
 }
 
+/// Forgets the nodegroup's tokens that came before that generation.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn delete_older_tokens(c: &impl ConnectionTrait, nodegroup_uuid: &str, generation: i32) -> Result<()> {
+    let which = Condition::all()
+        .add(token::Column::NodegroupUuid.eq(nodegroup_uuid))
+        .add(token::Column::Generation.lt(generation));
+    token::Entity::delete_many().filter(which).exec(c).await?;
+    Ok(())
+}
+
 fn gone(error: DbErr, cluster_uuid: &str) -> Error {
     match error.sql_err() {
         Some(SqlErr::ForeignKeyConstraintViolation(_)) => {

@@ -56,6 +56,10 @@ pub async fn create(conductor: &Conductor, caller: &Arc<Identity>, view: View, n
     if cluster.api_address.is_none() {
         return Err(Error::conflict("Cluster API address is not available yet"));
     }
+    if !conductor.driver(&cluster.driver)?.has_nodegroups() {
+        let driver = &cluster.driver;
+        return Err(Error::invalid(format!("The driver {driver} makes no nodegroups besides those of the cluster.")));
+    }
     may_own(cluster, caller)?;
     let group = row(cluster, &view.nodegroups, &new);
     if group.role == MASTER {

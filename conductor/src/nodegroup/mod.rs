@@ -36,8 +36,7 @@ pub fn node_role(role: &str) -> drivers::Role {
 /// The stack of the operation's cluster.
 fn of_cluster(work: &Work) -> Result<Target, Failure> {
     let gone = || Failure::Final(Fault::new(Code::Vanished, "The cluster has no stack"));
-    let id = work.cluster.stack_id.clone().ok_or_else(gone)?;
-    Ok(Target { name: work.cluster.stack_name.clone().unwrap_or_default(), id })
+    Target::cluster(&work.cluster).ok_or_else(gone)
 }
 
 impl Nodegroup {

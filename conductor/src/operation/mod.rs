@@ -6,6 +6,8 @@ pub(crate) mod row;
 mod step;
 pub mod store;
 
+use crate::{cluster, nodegroup};
+
 pub use fault::{Code, Fault, Resource, Whose};
 pub(crate) use new::{by, token_context};
 pub use row::{Model as Operation, State};
@@ -14,9 +16,10 @@ pub use step::{Failure, Kind, Next, Result as StepResult, Step, Work};
 
 /// Every kind of operation there is.
 pub static KINDS: &[&Kind] = &[
-    &crate::cluster::create::KIND,
-    &crate::cluster::delete::KIND,
-    &crate::nodegroup::create::KIND,
-    &crate::nodegroup::update::KIND,
-    &crate::nodegroup::delete::KIND,
+    &cluster::create::KIND,
+    &cluster::resize::KIND,
+    &cluster::delete::KIND,
+    &nodegroup::create::KIND,
+    &nodegroup::update::KIND,
+    &nodegroup::delete::KIND,
 ];

@@ -131,8 +131,7 @@ impl Work {
     /// # Errors
     /// The database does not answer.
     pub(crate) async fn is_active(&self, conductor: &Conductor) -> crate::Result<bool> {
-        let now = store::find(&conductor.db, &self.operation.uuid).await?;
-        Ok(now.is_some_and(|operation| operation.active.is_some()))
+        store::is_active(&conductor.db, &self.operation.uuid).await
     }
 
     /// The nodegroup that the operation is about.
@@ -209,13 +208,7 @@ async fn fail(conductor: &Conductor, work: &Work, fault: Fault) -> Outcome {
 }
 
 /// Notes that the step failed for now, shows the obstacle, and has the step run again.
-async fn again(
-    conductor: &Conductor,
-    work: &Work,
-    (kind, step): (&Kind, Step),
-    tries: i32,
-    error: &Error,
-) -> Outcome {
+async fn again(conductor: &Conductor, work: &Work, (kind, step): (&Kind, Step), tries: i32, error: &Error) -> Outcome {
     if let Err(record) = note_obstacle(conductor, work, obstacle(kind, step, &error.public), tries, error).await {
         tracing::debug!(error = %record.chain(), "the failed attempt is not on record");
     }

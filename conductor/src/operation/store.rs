@@ -138,6 +138,14 @@ pub async fn find(c: &impl ConnectionTrait, uuid: &str) -> Result<Option<Operati
     Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(c).await?)
 }
 
+/// Whether the operation is still one that may change its subject.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn is_active(c: &impl ConnectionTrait, uuid: &str) -> Result<bool> {
+    Ok(find(c, uuid).await?.is_some_and(|operation| operation.active.is_some()))
+}
+
 /// The operations that change the cluster or its nodegroups now, oldest first.
 ///
 /// # Errors

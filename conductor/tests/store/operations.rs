@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 use conductor::cluster::Cluster;
 use conductor::column::now;
-use conductor::operation::{Operation, State};
 use conductor::operation::store::{
-    self, End, Observation, active, begin_step, erase_token, find, finish, insert, observe, of_cluster, overdue, prune,
-    awaiting_stacks, follow, note, set_progress, supersede, superseded, unfinished, unfollow,
+    self, End, Observation, active, awaiting_stacks, begin_step, erase_token, find, finish, follow, insert, note,
+    observe, of_cluster, overdue, prune, set_progress, supersede, superseded, unfinished, unfollow,
 };
+use conductor::operation::{Operation, State};
 use conductor::{Kind, database};
 use serde_json::json;
 

@@ -101,6 +101,10 @@ impl Driver for Kubernetes {
         Ok(stack)
     }
 
+    fn has_nodegroups(&self) -> bool {
+        true
+    }
+
     fn user_data_of_workers(&self) -> &'static str {
         WORKER_USER_DATA
     }
@@ -114,15 +118,11 @@ impl Driver for Kubernetes {
     }
 
     fn version(&self, labels: &BTreeMap<String, String>, image: &Image) -> Option<String> {
-        upgrade::version(labels, image)
+        environment::kube_version(labels, image)
     }
 
     fn irreplaceable(&self, desired: &Desired) -> Option<String> {
         upgrade::irreplaceable(desired)
-    }
-
-    fn is_older(&self, first: &str, second: &str) -> Option<bool> {
-        upgrade::is_older(first, second)
     }
 
     fn read(&self, outputs: &Outputs) -> Addresses {

@@ -1,10 +1,7 @@
 //! What an upgrade may change, and what keeps a cluster from one.
 
-use std::collections::BTreeMap;
-
-use super::environment::kube_version;
 use super::settings::Labels;
-use crate::{Desired, Image, label};
+use crate::Desired;
 
 /// Labels that say what one node is like; all others say what the cluster is.
 pub(super) const OF_NODES: &[&str] = &[
@@ -53,11 +50,6 @@ pub(super) const LASTING: &[&str] = &[
     "service_cluster_ip_range",
 ];
 
-/// The version of Kubernetes that nodes with these labels and this image run.
-pub(super) fn version(labels: &BTreeMap<String, String>, image: &Image) -> Option<String> {
-    kube_version(labels, image)
-}
-
 /// Why the masters cannot be replaced; nothing if they can.
 pub(super) fn irreplaceable(desired: &Desired) -> Option<String> {
     let on_root_disk = Labels(&desired.labels).number("etcd_volume_size") == 0;
@@ -66,11 +58,6 @@ pub(super) fn irreplaceable(desired: &Desired) -> Option<String> {
          Make a cluster with 3 masters, or with the label etcd_volume_size."
             .to_owned()
     })
-}
-
-/// Whether the first version is older than the second.
-pub(super) fn is_older(first: &str, second: &str) -> Option<bool> {
-    Some(label::version(first)? < label::version(second)?)
 }
 
 #[cfg(test)]
@@ -83,12 +70,5 @@ mod tests {
         for key in OF_NODES.iter().chain(LASTING) {
             assert!(LABELS.iter().any(|label| label.key == *key), "{key}");
         }
-    }
-
-    #[test]
-    fn versions_are_compared_by_their_numbers() {
-        assert_eq!(is_older("v1.9.10", "v1.10.0"), Some(true));
-        assert_eq!(is_older("v1.10.0", "v1.10.0"), Some(false));
-        assert_eq!(is_older("latest", "v1.10.0"), None);
     }
 }
