@@ -35,6 +35,7 @@ pub mod router;
 pub mod server;
 pub mod stats;
 pub mod time;
+pub mod upgrade;
 
 #[cfg(test)]
 mod testing;

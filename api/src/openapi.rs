@@ -113,6 +113,11 @@ from_table!(
     crate::nodegroups::FIELDS
 );
 from_table!(
+    /// A request for an upgrade.
+    UpgradeRequest,
+    crate::upgrade::FIELDS
+);
+from_table!(
     /// A request for a signature.
     NewCertificate,
     crate::certificates::FIELDS

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Api, certificates, cluster_templates, clusters, health, mservices, nodegroups, nodes, openapi, root, stats,
+    Api, certificates, cluster_templates, clusters, health, mservices, nodegroups, nodes, openapi, root, stats, upgrade,
 };
 
 fn routes() -> OpenApiRouter<Api> {
@@ -22,6 +22,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(clusters::list, clusters::create))
         .routes(routes!(clusters::detail))
         .routes(routes!(clusters::show, clusters::delete))
+        .routes(routes!(upgrade::upgrade))
         .routes(routes!(nodegroups::list, nodegroups::create))
         .routes(routes!(nodegroups::show, nodegroups::update, nodegroups::delete))
         .routes(routes!(nodes::report))

@@ -9,6 +9,7 @@
 //! stack's owner, so Heat sees nobody new, and keeps the trust of its own that it made with the stack. (For anybody
 //! else it would replace that one, which a trust-scoped token cannot do.)
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -69,14 +70,13 @@ pub(crate) enum Change {
     /// Some files, as the user data of nodes made from now on; all else stays.
     Files(BTreeMap<String, String>),
     /// All of it.
-    #[allow(dead_code, reason = "for operations that render the stack anew")]
     Stack(Box<drivers::Stack>),
 }
 
 /// One update of one stack.
 pub(crate) struct Phase {
     /// Its name, unique within its operation and at most 31 characters long; never changes its meaning.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// What changes; asked again each time the update is to be sent. The stack comes with its outputs.
     pub(crate) change:
         for<'a> fn(&'a Conductor, &'a Work, &'a Session, &'a heat::Stack) -> BoxFuture<'a, Result<Change, Failure>>,
@@ -84,7 +84,7 @@ pub(crate) struct Phase {
 
 impl Phase {
     fn tag(&self, work: &Work) -> String {
-        name::tag_of_update(&work.operation.uuid, self.name)
+        name::tag_of_update(&work.operation.uuid, &self.name)
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) async fn has_begun(
     target: &Target,
     phase: &Phase,
 ) -> Result<bool, Failure> {
-    if work.operation.progress.as_ref().is_none_or(|progress| progress["sent"][phase.name] != true) {
+    if work.operation.progress.as_ref().is_none_or(|progress| progress["sent"][&*phase.name] != true) {
         return Ok(false);
     }
     let session = authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
@@ -114,7 +114,7 @@ pub(crate) async fn submit(conductor: &Conductor, work: &Work, target: &Target, 
     let session = authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
     let stack = present(&session, target).await?;
     if stack.tags.contains(&phase.tag(work)) {
-        tracing::info!(stack = %stack.id, phase = phase.name, "Heat had accepted this update before");
+        tracing::info!(stack = %stack.id, phase = %phase.name, "Heat had accepted this update before");
         return accepted(conductor, work, target).await;
     }
     if stack.stack_status.ends_with("_IN_PROGRESS") {
@@ -123,14 +123,14 @@ pub(crate) async fn submit(conductor: &Conductor, work: &Work, target: &Target, 
     }
     let change = (phase.change)(conductor, work, &session, &stack).await?;
     let noted = operation::store::note(&conductor.db, &work.operation.uuid, |progress| {
-        progress["sent"][phase.name] = true.into();
+        progress["sent"][&*phase.name] = true.into();
     });
     if !noted.await? {
         return Ok(Next::Done);
     }
     match send(&session, work, &stack, &phase.tag(work), &change).await {
         Ok(()) => {
-            tracing::info!(stack = %stack.id, phase = phase.name, "Heat has accepted the update");
+            tracing::info!(stack = %stack.id, phase = %phase.name, "Heat has accepted the update");
             accepted(conductor, work, target).await
         }
         Err(error) if error.kind == openstack::Kind::Conflict => Ok(Next::Wait(BUSY)),
@@ -161,7 +161,7 @@ pub(crate) async fn completed(
         return Ok(None);
     }
     if !stack.tags.contains(&phase.tag(work)) {
-        tracing::warn!(stack = %stack.id, phase = phase.name, "the update was displaced by another one; sending it again");
+        tracing::warn!(stack = %stack.id, phase = %phase.name, "the update was displaced by another one; sending it again");
         submit(conductor, work, target, phase).await?;
         return Ok(None);
     }

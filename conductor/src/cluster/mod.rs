@@ -18,6 +18,7 @@ pub(crate) mod spec;
 mod status;
 pub mod store;
 mod submit;
+pub mod upgrade;
 
 pub use create::{Request, create};
 pub use delete::delete;

@@ -78,7 +78,7 @@ pub(crate) async fn unfinished(conductor: &Conductor, work: &Work) -> Result<Opt
 }
 
 /// The versions of the COE and of its container runtime, as the control plane reports them.
-pub(super) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Option<String>, Option<String>)> {
+pub(crate) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Option<String>, Option<String>)> {
     let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
     let masters = || nodes.iter().filter(|node| node.role == "master");
     let of = |program: &str| masters().find_map(|node| node.versions.get(program).cloned());

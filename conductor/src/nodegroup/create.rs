@@ -169,7 +169,7 @@ fn row(cluster: &Cluster, nodegroups: &[Nodegroup], new: &Request) -> Nodegroup 
 fn can_be_built(conductor: &Conductor, cluster: &Cluster, group: &Nodegroup, facts: &Facts) -> Result<()> {
     let driver = conductor.driver(&cluster.driver)?;
     let of_cluster = ClusterFacts::of(cluster)?.desired;
-    let mut desired = facts::desired(driver, &of_cluster, &group.labels, facts);
+    let mut desired = facts::desired(driver, &of_cluster, &group.labels, &facts.image);
     desired.docker_volume_size = group.docker_volume_size.and_then(|size| u32::try_from(size).ok());
     let mut problems = drivers::examine(driver.labels(), &group.labels).problems;
     problems.extend(driver.check(&desired));
@@ -200,7 +200,7 @@ async fn quota(conductor: &Conductor, work: &Work) -> StepResult {
     }
     let facts = Facts::of(group)?;
     let driver = conductor.driver(&work.cluster.driver)?;
-    let desired = facts::desired(driver, &ClusterFacts::of(&work.cluster)?.desired, &group.labels, &facts);
+    let desired = facts::desired(driver, &ClusterFacts::of(&work.cluster)?.desired, &group.labels, &facts.image);
     let boot = desired.label("boot_volume_size").and_then(|text| text.parse().ok()).unwrap_or(0);
     let volumes = [i64::from(group.docker_volume_size.unwrap_or(0)), boot];
     let need = Need::of_nodes(group.node_count.into(), &facts.flavor, &volumes, work.cluster.floating_ip_enabled);

@@ -19,6 +19,12 @@ pub(crate) struct Facts {
     pub(crate) image: Image,
     /// Flavor of its nodes.
     pub(crate) flavor: Flavor,
+    /// The cluster's labels when the nodegroup was made or last upgraded: what differs from them is its own.
+    #[serde(default)]
+    pub(crate) parent: BTreeMap<String, String>,
+    /// The labels its nodes are made with, where an unfinished upgrade says otherwise than the nodegroup's row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) labels: Option<BTreeMap<String, String>>,
     /// Nodes that an unfinished upgrade has left as they were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) previous: Vec<Previous>,
@@ -45,6 +51,8 @@ impl Facts {
         Ok(Self {
             flavor: flavor?.unwrap_or(of_cluster.flavor),
             image: image?.unwrap_or(of_cluster.image),
+            parent: cluster.labels.0.clone(),
+            labels: None,
             previous: Vec::new(),
         })
     }
@@ -62,15 +70,15 @@ impl Facts {
 }
 
 /// What the nodes of a group with these labels are: the cluster's request with the group's own labels of nodes.
-pub(super) fn desired(
+pub(crate) fn desired(
     driver: &dyn Driver,
     of_cluster: &Desired,
     labels: &BTreeMap<String, String>,
-    facts: &Facts,
+    image: &Image,
 ) -> Desired {
     let mut desired = of_cluster.clone();
     let own = labels.iter().filter(|(key, _)| driver.node_labels().contains(&key.as_str()));
     desired.labels.extend(own.map(|(key, value)| (key.clone(), value.clone())));
-    desired.os_distro.clone_from(&facts.image.os_distro);
+    desired.os_distro.clone_from(&image.os_distro);
     desired
 }

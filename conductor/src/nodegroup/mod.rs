@@ -10,7 +10,7 @@ pub mod update;
 
 pub use create::{Request, create};
 pub use delete::delete;
-pub(crate) use facts::Facts;
+pub(crate) use facts::{Facts, desired};
 pub use update::{Wanted, update};
 
 use crate::cluster::change::Target;

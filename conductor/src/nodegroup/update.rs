@@ -2,6 +2,7 @@
 //!
 //! Nodes register with their labels and taints when they are made; those that are there keep what they have.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,7 +115,8 @@ fn refuse_half_upgraded(cluster: &Cluster, group: &Nodegroup) -> Result<()> {
 }
 
 /// The stack's update: only the user data of nodes made from now on. Template, parameters and nodes stay.
-const PHASE: Phase = Phase { name: "labels", change: |c, w, session, stack| user_data(c, w, session, stack) };
+static PHASE: Phase =
+    Phase { name: Cow::Borrowed("labels"), change: |c, w, session, stack| user_data(c, w, session, stack) };
 
 fn user_data<'a>(
     conductor: &'a Conductor,

@@ -19,6 +19,8 @@ pub static KINDS: &[&Kind] = &[
     &cluster::create::KIND,
     &cluster::resize::KIND,
     &cluster::delete::KIND,
+    &cluster::upgrade::KIND,
+    &cluster::upgrade::NODEGROUP,
     &nodegroup::create::KIND,
     &nodegroup::update::KIND,
     &nodegroup::delete::KIND,
