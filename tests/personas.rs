@@ -108,6 +108,18 @@ fn table() -> Vec<Row> {
         row!("POST" "/v1/clusters", |_| "/v1/clusters".into(),
             |world| Some(json!({"cluster_template_id": world.public, "labels": {"kube_tag": "latest"}})),
             [400, 400, 403, 400, 400, 400, 403, 401]),
+        row!("GET" "/v1/clusters/{cluster_id}/nodegroups", |world| format!("{}/nodegroups", cluster(world)), none, READ),
+        row!("GET" "/v1/clusters/{cluster_id}/nodegroups/{nodegroup_id}", nodegroup, none, READ),
+        // While the cluster is made it has no API address, and its nodegroups cannot be changed.
+        row!("POST" "/v1/clusters/{cluster_id}/nodegroups", |world| format!("{}/nodegroups/", cluster(world)),
+            |_| Some(json!({"name": "gpu"})), [409, 409, 403, 409, 409, 404, 403, 401]),
+        row!("PATCH" "/v1/clusters/{cluster_id}/nodegroups/{nodegroup_id}", nodegroup, no_change,
+            [409, 409, 403, 409, 409, 404, 403, 401]),
+        row!("DELETE" "/v1/clusters/{cluster_id}/nodegroups/{nodegroup_id}", nodegroup, none,
+            [400, 400, 403, 400, 400, 404, 403, 401]),
+        row!("POST" "/v1/clusters/{cluster_ident}/actions/upgrade",
+            |world| format!("{}/actions/upgrade", cluster(world)),
+            |world| Some(json!({"cluster_template": world.public})), [400, 400, 403, 400, 400, 404, 403, 401]),
         row!("GET" "/v1/certificates/{cluster_ident}", |world| format!("/v1/certificates/{}", world.cluster), none,
             [200, 403, 403, 200, 200, 404, 403, 401]),
         row!("GET" "/v1/certificates/{cluster_ident}/{ca_cert_type}",
@@ -145,6 +157,10 @@ fn own_template(world: &World) -> String {
 
 fn cluster(world: &World) -> String {
     format!("/v1/clusters/{}", world.cluster)
+}
+
+fn nodegroup(world: &World) -> String {
+    format!("{}/nodegroups/default-worker", cluster(world))
 }
 
 fn node(world: &World, part: &str) -> String {

@@ -3,6 +3,7 @@
 mod cloud;
 mod clusters;
 mod edge;
+mod nodegroups;
 mod server;
 mod templates;
 
