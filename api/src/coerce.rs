@@ -37,6 +37,8 @@ pub enum Kind {
     NodeLabels,
     /// A list of Kubernetes taints: objects with members that are text.
     Taints,
+    /// A list of short texts; numbers count as texts.
+    Texts,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Comma separated IPv4 addresses.
@@ -44,6 +46,9 @@ pub enum Kind {
     /// Anything: the server sets it, whatever the client says.
     Any,
 }
+
+/// Most items of a list.
+const ITEMS: usize = 1000;
 
 /// Text of 1 to 255 characters, the usual field.
 pub const TEXT: Kind = Kind::Text { min: 1, max: 255 };
@@ -64,10 +69,11 @@ impl Kind {
             Self::Integer { min, max } => integer(value).filter(|n| (min..=max).contains(n)).map(Value::from),
             Self::Boolean => boolean(value).map(Value::from),
             Self::Labels => return labels(value),
-            Self::NodeLabels => texts(value).map(Value::from),
+            Self::NodeLabels => entries(value).map(Value::from),
             Self::Taints => value
                 .as_array()
-                .and_then(|taints| taints.iter().map(texts).map(|taint| taint.map(Value::from)).collect()),
+                .and_then(|taints| taints.iter().map(entries).map(|taint| taint.map(Value::from)).collect()),
+            Self::Texts => texts(value),
             Self::OneOf(words) => text(value).filter(|text| words.contains(text)).map(Value::from),
             Self::NameServers => text(value).and_then(name_servers).map(Value::from),
         };
@@ -105,6 +111,7 @@ impl Kind {
             Self::Labels => "an object whose values are strings, numbers or booleans".into(),
             Self::NodeLabels => "an object whose values are strings".into(),
             Self::Taints => "a list of objects with the strings key, value and effect".into(),
+            Self::Texts => format!("a list of at most {ITEMS} strings of 1 to 255 characters"),
             Self::OneOf(words) => words.join(", "),
             Self::NameServers => "IPv4 addresses separated by commas".into(),
         }
@@ -170,7 +177,7 @@ fn labels(value: &Value) -> Result<Value, String> {
 }
 
 /// An object whose values are text; `null` members count as absent.
-fn texts(value: &Value) -> Option<Map<String, Value>> {
+fn entries(value: &Value) -> Option<Map<String, Value>> {
     let given = value.as_object()?.iter().filter(|(_, value)| !value.is_null());
     given.map(|(key, value)| Some((key.clone(), Value::from(text(value)?)))).collect()
 }
@@ -203,6 +210,15 @@ fn spelled(number: &Number) -> String {
     }
 }
 
+fn texts(value: &Value) -> Option<Value> {
+    let item = |item: &Value| match item {
+        Value::Number(number) if number.is_u64() => Some(number.to_string()),
+        other => text(other).filter(|text| (1..=255).contains(&text.chars().count())).map(str::to_owned),
+    };
+    let items = value.as_array().filter(|items| items.len() <= ITEMS)?;
+    items.iter().map(item).collect::<Option<Vec<_>>>().map(Value::from)
+}
+
 fn is_cluster_name(text: &str) -> bool {
     text.len() <= 242
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -231,6 +247,13 @@ mod tests {
         for given in values {
             assert!(kind.coerce(given).is_err(), "{given} as {kind:?}");
         }
+    }
+
+    #[test]
+    fn lists_hold_short_texts() {
+        accepts(Kind::Texts, &[(json!([]), json!([])), (json!(["a", 3]), json!(["a", "3"]))]);
+        refuses(Kind::Texts, &[json!("a"), json!([""]), json!([null]), json!([-1]), json!([1.5]), json!([["a"]])]);
+        refuses(Kind::Texts, &[json!(vec!["a"; 1001]), json!(["a".repeat(256)]), json!(["a\u{0}"])]);
     }
 
     #[test]

@@ -118,6 +118,11 @@ from_table!(
     crate::upgrade::FIELDS
 );
 from_table!(
+    /// Another number of nodes in a nodegroup.
+    Resize,
+    crate::cluster_update::RESIZE_FIELDS
+);
+from_table!(
     /// A request for a signature.
     NewCertificate,
     crate::certificates::FIELDS
@@ -152,6 +157,7 @@ fn property(kind: Kind) -> ObjectBuilder {
         }
         Kind::NodeLabels => property(Kind::Labels),
         Kind::Taints => of(Type::Array).description(Some("Objects with the strings key, value (optional) and effect")),
+        Kind::Texts => of(Type::Array),
         Kind::OneOf(words) => of(Type::String).enum_values(Some(words.iter().copied())),
         Kind::NameServers => of(Type::String).description(Some("IPv4 addresses separated by commas")),
     }

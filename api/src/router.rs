@@ -7,7 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Api, certificates, cluster_templates, clusters, health, mservices, nodegroups, nodes, openapi, root, stats, upgrade,
+    Api, certificates, cluster_templates, cluster_update, clusters, health, mservices, nodegroups, nodes, openapi, root,
+    stats, upgrade,
 };
 
 fn routes() -> OpenApiRouter<Api> {
@@ -21,7 +22,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(cluster_templates::show, cluster_templates::update, cluster_templates::delete))
         .routes(routes!(clusters::list, clusters::create))
         .routes(routes!(clusters::detail))
-        .routes(routes!(clusters::show, clusters::delete))
+        .routes(routes!(clusters::show, cluster_update::update, clusters::delete))
+        .routes(routes!(cluster_update::resize))
         .routes(routes!(upgrade::upgrade))
         .routes(routes!(nodegroups::list, nodegroups::create))
         .routes(routes!(nodegroups::show, nodegroups::update, nodegroups::delete))

@@ -202,6 +202,13 @@ impl Service {
         shown
     }
 
+    /// Waits until a change of the cluster is complete, and gives it.
+    pub fn updated(&self, token: &str, cluster: &str) -> Value {
+        let shown = self.settled(token, cluster);
+        assert_eq!(shown["status"], "UPDATE_COMPLETE", "{}\n{}", shown["status_reason"], tail(&self.log()));
+        shown
+    }
+
     /// Deletes the cluster and waits until it is absent.
     pub fn gone(&self, token: &str, cluster: &str) {
         let answer = self.call(token, "DELETE", &format!("/clusters/{cluster}"), None);

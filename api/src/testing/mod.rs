@@ -6,6 +6,7 @@ mod edge;
 mod nodegroups;
 mod server;
 mod templates;
+mod updates;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,6 +18,7 @@ pub(crate) mod spec;
 mod status;
 pub mod store;
 mod submit;
+pub mod update;
 pub mod upgrade;
 
 pub use create::{Request, create};
@@ -25,9 +26,11 @@ pub use delete::delete;
 pub(crate) use finish::settle_failed;
 pub(crate) use submit::nodes_report;
 pub use finish::{Ending, close};
+pub use resize::resize;
 pub use row::Model as Cluster;
 pub use spec::render;
 pub use status::{Action, HealthStatus, Owner, Status};
+pub use update::update;
 
 use crate::column::StringMap;
 use crate::nodegroup::Nodegroup;

@@ -232,28 +232,25 @@ async fn await_stack(conductor: &Conductor, work: &Work) -> StepResult {
             work.say(conductor, "20 %: Heat changes the stack").await?;
             return Ok(Next::Wait(LONGEST_WAIT));
         };
-        remember(conductor, work, &stack, &nodes).await?;
+        remember(conductor, work, &stack).await?;
     }
     operation::store::unfollow(&conductor.db, &work.operation.uuid).await?;
     Ok(Next::Done)
 }
 
 /// Notes who the nodes of the finished stack are, and forgets those that left.
-async fn remember(
-    conductor: &Conductor,
-    work: &Work,
-    stack: &heat::Stack,
-    reported: &[node::Node],
-) -> Result<(), Failure> {
-    let driver = conductor.driver(&work.cluster.driver)?;
-    let prefix = prefix(&work.cluster, work.nodegroup()?);
-    let names: Vec<String> =
-        driver.members(&stack.outputs()).into_keys().map(|index| node_name(&prefix, index)).collect();
-    let left: Vec<String> =
-        reported.iter().map(|node| node.name.clone()).filter(|name| !names.contains(name)).collect();
-    node::store::forget(&conductor.db, &work.cluster.uuid, &left).await?;
+async fn remember(conductor: &Conductor, work: &Work, stack: &heat::Stack) -> Result<(), Failure> {
+    let names = names(conductor, work, stack)?;
+    node::store::keep_only(&conductor.db, &work.nodegroup()?.uuid, &names).await?;
     Nodes::note(conductor, work, names).await?;
     Ok(())
+}
+
+/// The names of the nodegroup's nodes, from the finished stack.
+fn names(conductor: &Conductor, work: &Work, stack: &heat::Stack) -> Result<Vec<String>, Failure> {
+    let driver = conductor.driver(&work.cluster.driver)?;
+    let prefix = prefix(&work.cluster, work.nodegroup()?);
+    Ok(driver.members(&stack.outputs()).into_keys().map(|index| node_name(&prefix, index)).collect())
 }
 
 /// Waits until every node of the nodegroup is ready.
@@ -280,6 +277,7 @@ async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count:
     let group = work.nodegroup()?;
     let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
     let stack = change::present(&session, &Target::nodegroup(work)?).await?;
+    let names = names(conductor, work, &stack)?;
     let addresses = conductor.driver(&work.cluster.driver)?.read(&stack.outputs()).node_addresses;
     // What was removed cannot come back: where that was undone, other nodes came, and need the token.
     let all_in = matches!(ending, Ending::Complete(_)) || noted(work, "removed").is_empty();
@@ -296,6 +294,8 @@ async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count:
     if all_in && submit::nodes_report(conductor, &work.cluster) {
         node::store::delete_tokens(&transaction, &work.cluster.uuid, Some(&group.uuid)).await?;
     }
+    // One that left may have said something since.
+    node::store::keep_only(&transaction, &group.uuid, &names).await?;
     transaction.commit().await.map_err(Error::from)?;
     tracing::info!(nodegroup = %group.name, size = group.node_count, "nodegroup settled");
     Ok(Next::Done)
@@ -367,8 +367,7 @@ async fn undo_in_heat(conductor: &Conductor, work: &Work, target: &Target) -> Re
         return Ok(None);
     }
     let Some(stack) = change::completed(conductor, work, target, &UNDO).await? else { return Ok(None) };
-    let nodes = reported(conductor, work.nodegroup()?).await?;
-    remember(conductor, work, &stack, &nodes).await?;
+    remember(conductor, work, &stack).await?;
     Ok(Some(Next::Done))
 }
 

@@ -148,6 +148,16 @@ pub async fn forget_group(c: &impl ConnectionTrait, nodegroup_uuid: &str) -> Res
     Ok(())
 }
 
+/// Forgets the nodes of a nodegroup but those of these names.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn keep_only(c: &impl ConnectionTrait, nodegroup_uuid: &str, names: &[String]) -> Result<()> {
+    let which = Condition::all().add(Column::NodegroupUuid.eq(nodegroup_uuid)).add(Column::Name.is_not_in(names));
+    Entity::delete_many().filter(which).exec(c).await?;
+    Ok(())
+}
+
 /// Makes the token known, or known for longer.
 ///
 /// # Errors

@@ -105,6 +105,9 @@ async fn accept(
 ) -> Result<Nodegroup> {
     let transaction = database::begin(&conductor.db).await?;
     let view = gate::claim(&transaction, &KIND, &cluster.uuid, &group.uuid).await?;
+    if !ClusterFacts::of(&view.cluster)?.previous.is_empty() {
+        return Err(Error::conflict("An upgrade has not been finished. Ask for it again before anything else is made."));
+    }
     let stack = view.cluster.stack_name.as_deref().unwrap_or_default();
     let prefix = drivers::node_prefix(stack, &group.name);
     let others = view.nodegroups.iter().filter(|other| other.name != group.name);
