@@ -102,7 +102,8 @@ fn nodegroups_side_by_side() {
     assert_eq!(members.as_object().unwrap().len(), 2, "{members}");
     let prefix = format!("{}-gpu-", whole["name"].as_str().unwrap());
     let node = settings(&name).into_iter().find(|text| text.contains("NODEGROUP_NAME='gpu'")).expect(&prefix);
-    for setting in ["NODE_LABELS='example.org/gpu=yes'", "NODE_TAINTS='gpu=yes:NoSchedule'", "NODEGROUP_ROLE='compute'"] {
+    for setting in ["NODE_LABELS='example.org/gpu=yes'", "NODE_TAINTS='gpu=yes:NoSchedule'", "NODEGROUP_ROLE='compute'"]
+    {
         assert!(node.contains(setting), "{node}");
     }
     // Its tokens open nothing more.
@@ -147,7 +148,12 @@ fn listed(service: &Service, token: &str, cluster: &str) {
     assert_eq!(page["nodegroups"][0]["name"], "default-worker");
     let next = page["next"].as_str().unwrap();
     assert!(next.contains("role=worker") && next.contains(&path), "{next}");
-    let answer = support::http::request("GET", next, &[("x-auth-token", token), ("openstack-api-version", "container-infra latest")], None);
+    let answer = support::http::request(
+        "GET",
+        next,
+        &[("x-auth-token", token), ("openstack-api-version", "container-infra latest")],
+        None,
+    );
     assert_eq!(answer.json()["nodegroups"][0]["name"], "small", "{}", answer.text);
 }
 
@@ -203,7 +209,8 @@ fn a_nodegroup_that_fails() {
     assert_eq!(whole["faults"].as_object().unwrap().len(), 1, "{whole}");
     drop(faults);
     // A node that fails, in another one.
-    let _nodes = CLOUD.nodes(vec![json!({"name": format!("{name}.*-bad-0"), "fail": "runtime", "message": "no runtime"})]);
+    let _nodes =
+        CLOUD.nodes(vec![json!({"name": format!("{name}.*-bad-0"), "fail": "runtime", "message": "no runtime"})]);
     group(&service, &token, &cluster, json!({"name": "bad"}));
     let shown = settled(&service, &token, &cluster, "bad");
     assert!(shown["status_reason"].as_str().unwrap().contains("no runtime"), "{shown}");

@@ -235,7 +235,10 @@ fn a_failure_is_undone_on_request() {
         assert!(shown["status_reason"].as_str().unwrap().contains(part), "{shown}");
         assert_eq!(world.members(), before);
         assert_eq!(world.service.rows("SELECT count(*) FROM node WHERE role = 'worker'"), json!([[1]]));
-        assert_eq!(world.service.rows("SELECT status FROM nodegroup"), json!([["CREATE_COMPLETE"], ["ROLLBACK_COMPLETE"]]));
+        assert_eq!(
+            world.service.rows("SELECT status FROM nodegroup"),
+            json!([["CREATE_COMPLETE"], ["ROLLBACK_COMPLETE"]])
+        );
     };
     undone("no kubelet");
     drop(order);
@@ -357,6 +360,7 @@ fn a_delete_takes_the_place_of_a_resize() {
     world.service.gone(&world.token, &world.cluster);
     assert!(CLOUD.stacks("demo", &world.name).is_empty());
     let ended = world.service.rows("SELECT kind, state FROM operation ORDER BY id");
-    let expected = json!([["cluster.create", "succeeded"], ["cluster.resize", "superseded"], ["cluster.delete", "succeeded"]]);
+    let expected =
+        json!([["cluster.create", "succeeded"], ["cluster.resize", "superseded"], ["cluster.delete", "succeeded"]]);
     assert_eq!(ended, expected);
 }

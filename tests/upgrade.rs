@@ -109,7 +109,7 @@ fn a_cluster_and_then_its_nodegroup() {
     let after = servers(&name);
     // The next two indices and no more: each was replaced once, and the last update replaced nothing.
     assert_eq!(names(&after), ["gpu-0", "master-0", "worker-2", "worker-3"]);
-    assert_eq!(after["gpu-0"], before["gpu-0"]);
+    assert_eq!(after["gpu-0"], before["gpu-0"], "its nodegroup is upgraded by itself");
     assert_ne!(after["master-0"].0, before["master-0"].0);
     for node in ["master-0", "worker-2", "worker-3"] {
         assert_eq!((after[node].1.as_str(), after[node].2.as_str()), ("debian-12", AFTER), "{node}");
@@ -117,7 +117,12 @@ fn a_cluster_and_then_its_nodegroup() {
     assert_eq!(resource(&whole, "etcd_volume_0"), volume, "the cluster's state stays where it was");
     assert_eq!(service.rows("SELECT count(*) FROM bootstrap_token"), json!([[0]]));
 
-    upgrade(&service, &token, &cluster, &json!({"cluster_template": template, "nodegroup": "gpu", "max_batch_size": 2}));
+    upgrade(
+        &service,
+        &token,
+        &cluster,
+        &json!({"cluster_template": template, "nodegroup": "gpu", "max_batch_size": 2}),
+    );
     settled(&service, &token, &cluster, "UPDATE_COMPLETE");
     let last = servers(&name);
     assert_eq!(names(&last), ["gpu-1", "master-0", "worker-2", "worker-3"]);
@@ -130,7 +135,10 @@ fn a_cluster_and_then_its_nodegroup() {
     let answer = service.call(&token, "PATCH", &format!("{path}/default-worker"), Some(&patch));
     assert_eq!(answer.status, 202, "{}", answer.text);
     settled(&service, &token, &cluster, "UPDATE_COMPLETE");
-    assert_eq!(servers(&name), last);
+    let ids = |servers: &BTreeMap<String, (String, String, String)>| {
+        servers.iter().map(|(name, (id, ..))| (name.clone(), id.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&servers(&name)), ids(&last));
     service.gone(&token, &cluster);
     assert!(CLOUD.stacks("demo", &name).is_empty());
 }
@@ -140,7 +148,11 @@ fn refusals(service: &Service, token: &str, cluster: &str) {
     let path = format!("/clusters/{cluster}/actions/upgrade");
     for (body, status, text) in [
         (json!({"cluster_template": older}), 400, "v1.32.9; allowed: v1.33.0 or later"),
-        (json!({"cluster_template": older, "nodegroup": "gpu"}), 409, "can be upgraded only to match cluster's template"),
+        (
+            json!({"cluster_template": older, "nodegroup": "gpu"}),
+            409,
+            "can be upgraded only to match cluster's template",
+        ),
         (json!({"cluster_template": "nothing"}), 404, "ClusterTemplate nothing could not be found."),
         (json!({"cluster_template": older, "nodegroup": "nothing"}), 404, "Nodegroup nothing could not be found."),
         (json!({}), 400, "cluster_template"),
@@ -194,7 +206,8 @@ fn three_masters_and_a_killed_process() {
         assert_eq!((image.as_str(), version.as_str()), ("debian-12", AFTER), "{node}");
         assert!(before.values().all(|(old, ..)| old != id), "{node} is another server");
     }
-    let rejoins = CLOUD.servers(&name).into_iter().filter(|server| server["name"].as_str().unwrap().contains("-master-"));
+    let rejoins =
+        CLOUD.servers(&name).into_iter().filter(|server| server["name"].as_str().unwrap().contains("-master-"));
     for server in rejoins {
         assert!(node_settings(server["user_data"].as_str().unwrap()).contains("ETCD_STATE='existing'"));
     }
@@ -208,7 +221,8 @@ fn a_new_node_that_fails_stops_the_upgrade() {
     let token = CLOUD.token("demo");
     let (cluster, name) = cluster(&service, &token, json!({}), json!({}));
     let before = servers(&name);
-    let nodes = CLOUD.nodes(vec![json!({"name": format!("{name}.*-worker-2$"), "fail": "kubelet", "message": "no kubelet"})]);
+    let nodes =
+        CLOUD.nodes(vec![json!({"name": format!("{name}.*-worker-2$"), "fail": "kubelet", "message": "no kubelet"})]);
     let template = later(&service, &token, json!({}));
     upgrade(&service, &token, &cluster, &json!({"cluster_template": template}));
     let whole = settled(&service, &token, &cluster, "UPDATE_FAILED");
@@ -218,8 +232,12 @@ fn a_new_node_that_fails_stops_the_upgrade() {
     }
     assert_ne!(whole["cluster_template_id"], template.as_str());
     let half = servers(&name);
+    // The cloud's record of a server's user data follows the template, though its machine never sees it.
+    let untouched = |servers: &BTreeMap<String, (String, String, String)>, node: &str| {
+        (servers[node].0.clone(), servers[node].1.clone())
+    };
     for node in ["worker-0", "worker-1"] {
-        assert_eq!(half[node], before[node], "{node}");
+        assert_eq!(untouched(&half, node), untouched(&before, node), "{node}");
     }
     drop(nodes);
     upgrade(&service, &token, &cluster, &json!({"cluster_template": template}));

@@ -340,7 +340,8 @@ mod tests {
 
     #[test]
     fn what_only_the_server_sets_has_no_effect_or_is_refused() {
-        let owned = json!({"name": "n", "id": 7, "uuid": "x", "is_default": true, "status": "CREATE_FAILED", "version": "1"});
+        let owned =
+            json!({"name": "n", "id": 7, "uuid": "x", "is_default": true, "status": "CREATE_FAILED", "version": "1"});
         assert!(read(&owned).is_ok());
         for name in ["project_id", "stack_id", "node_addresses", "links"] {
             assert!(read(&json!({"name": "n", name: "x"})).unwrap_err().1.ends_with("read only field."), "{name}");
@@ -358,7 +359,9 @@ mod tests {
         assert_eq!((given.labels.unwrap().len(), given.node_taints.unwrap()[0].key.as_str()), (0, "gpu"));
         assert_eq!(read(&json!({"name": "n", "node_labels": {"a": 1}})).unwrap_err().0, 400);
         assert_eq!(read(&json!({"name": "n", "node_taints": ["gpu"]})).unwrap_err().0, 400);
-        for taint in [json!({"key": "a"}), json!({"effect": "NoSchedule"}), json!({"key": "a", "effect": "x", "y": "z"})] {
+        for taint in
+            [json!({"key": "a"}), json!({"effect": "NoSchedule"}), json!({"key": "a", "effect": "x", "y": "z"})]
+        {
             assert_eq!(read(&json!({"name": "n", "node_taints": [taint]})).unwrap_err().0, 409, "{taint}");
         }
     }

@@ -7,8 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Api, certificates, cluster_templates, cluster_update, clusters, health, mservices, nodegroups, nodes, openapi, root,
-    stats, upgrade,
+    Api, certificates, cluster_templates, cluster_update, clusters, health, mservices, nodegroups, nodes, openapi,
+    root, stats, upgrade,
 };
 
 fn routes() -> OpenApiRouter<Api> {

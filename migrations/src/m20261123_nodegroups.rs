@@ -4,7 +4,5 @@ use crate::column::json_null;
 use crate::step::{Change, Step};
 
 /// In order.
-pub(crate) const STEPS: &[Step] = &[Step {
-    name: "m20261123_nodegroups_000001_spec",
-    change: Change::Column("nodegroup", "spec", json_null),
-}];
+pub(crate) const STEPS: &[Step] =
+    &[Step { name: "m20261123_nodegroups_000001_spec", change: Change::Column("nodegroup", "spec", json_null) }];

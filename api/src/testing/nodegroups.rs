@@ -70,7 +70,13 @@ async fn the_nodegroups_of_a_cluster_are_listed_and_shown() {
 async fn nodegroups_and_upgrades_came_with_a_version() {
     let service = Service::start().await;
     let cluster = complete(&service, json!({})).await;
-    let lines = ["GET {}/nodegroups", "GET {}/nodegroups/x", "POST {}/nodegroups", "PATCH {}/nodegroups/x", "DELETE {}/nodegroups/x"];
+    let lines = [
+        "GET {}/nodegroups",
+        "GET {}/nodegroups/x",
+        "POST {}/nodegroups",
+        "PATCH {}/nodegroups/x",
+        "DELETE {}/nodegroups/x",
+    ];
     for line in lines.map(|line| line.replace("{}", &cluster)) {
         let (status, _, body) = service.ask_at("1.8", MEMBER, &line, json!({"name": "x"})).await;
         let text = body["errors"][0]["detail"].as_str().unwrap();
@@ -111,7 +117,8 @@ async fn a_new_nodegroup_is_accepted_and_shown_in_full() {
     let (_, _, whole) = service.ask(READER, &format!("GET {cluster}"), Value::Null).await;
     assert_eq!((&whole["status"], &whole["node_count"]), (&json!("UPDATE_IN_PROGRESS"), &json!(4)));
     // Its own labels take the place of the cluster's.
-    let (_, _, own) = service.ask(MEMBER, &format!("POST {cluster}/nodegroups"), json!({"name": "own", "labels": {}})).await;
+    let (_, _, own) =
+        service.ask(MEMBER, &format!("POST {cluster}/nodegroups"), json!({"name": "own", "labels": {}})).await;
     assert_eq!(own["labels_skipped"], json!({"kept": "1", "changed": "1"}), "{own}");
 }
 
@@ -133,7 +140,11 @@ async fn what_cannot_be_made_is_refused_in_the_contracts_words() {
         (json!({"name": "x", "node_labels": {"kubernetes.io/x": "y"}}), 409, "node_labels for x is invalid ("),
         (json!({"name": "x", "node_labels": {"a": 1}}), 400, "node_labels"),
         (json!({"name": "x", "node_taints": [{"key": "a", "effect": "Never"}]}), 409, "node_taints for x is invalid ("),
-        (json!({"name": "default-worker"}), 409, "A node group with name default-worker already exists in the cluster ci."),
+        (
+            json!({"name": "default-worker"}),
+            409,
+            "A node group with name default-worker already exists in the cluster ci.",
+        ),
         (json!({"name": "Worker"}), 409, "like those of default-worker"),
         (json!({"name": "x", "stack_id": "y"}), 400, "Cannot set read only field."),
     ] {
@@ -155,7 +166,11 @@ async fn bounds_change_at_once_and_labels_by_an_operation() {
     let line = format!("PATCH {cluster}/nodegroups/default-worker");
     let patch = |path: &str, value: Value| json!([{"op": "replace", "path": path, "value": value}]);
     let (status, _, shown) = service.ask(MEMBER, &line, patch("/min_node_count", json!("1"))).await;
-    assert_eq!((status, &shown["min_node_count"], &shown["status"]), (202, &json!(1), &json!("CREATE_COMPLETE")), "{shown}");
+    assert_eq!(
+        (status, &shown["min_node_count"], &shown["status"]),
+        (202, &json!(1), &json!("CREATE_COMPLETE")),
+        "{shown}"
+    );
     let (_, _, shown) = service.ask(MEMBER, &line, json!([{"op": "add", "path": "/max_node_count", "value": 5}])).await;
     assert_eq!(shown["max_node_count"], 5);
     for (body, status, text) in [
@@ -169,8 +184,12 @@ async fn bounds_change_at_once_and_labels_by_an_operation() {
         assert!(got == status && said.contains(text), "{body}: {got} {said}");
     }
     let (status, _, shown) = service.ask(MEMBER, &line, patch("/node_labels", json!("{'a': 'b'}"))).await;
-    assert_eq!((status, &shown["node_labels"], &shown["status"]), (202, &json!({"a": "b"}), &json!("UPDATE_IN_PROGRESS")));
-    let (status, text) = service.refused(MEMBER, &line, json!([{"op": "add", "path": "/node_labels/c", "value": "d"}])).await;
+    assert_eq!(
+        (status, &shown["node_labels"], &shown["status"]),
+        (202, &json!({"a": "b"}), &json!("UPDATE_IN_PROGRESS"))
+    );
+    let (status, text) =
+        service.refused(MEMBER, &line, json!([{"op": "add", "path": "/node_labels/c", "value": "d"}])).await;
     assert!(status == 409 && text.starts_with("Updating a nodegroup when status is"), "{text}");
     let masters = format!("PATCH {cluster}/nodegroups/default-master");
     let (status, text) = service.refused(MEMBER, &masters, patch("/node_labels", json!({"a": "b"}))).await;
@@ -182,10 +201,20 @@ async fn who_may_do_what_with_nodegroups() {
     let service = Service::start().await;
     let cluster = complete(&service, json!({})).await;
     service.ask(MEMBER, &format!("POST {cluster}/nodegroups"), json!({"name": "gpu"})).await;
-    for (who, read, write) in [("", 401, 401), (STRANGER, 404, 404), (READER, 200, 403), (COLLEAGUE, 200, 204), (ADMIN, 200, 204)] {
+    for (who, read, write) in
+        [("", 401, 401), (STRANGER, 404, 404), (READER, 200, 403), (COLLEAGUE, 200, 204), (ADMIN, 200, 204)]
+    {
         assert_eq!(service.ask(who, &format!("GET {cluster}/nodegroups"), Value::Null).await.0, read, "list as {who}");
-        assert_eq!(service.ask(who, &format!("GET {cluster}/nodegroups/gpu"), Value::Null).await.0, read, "show as {who}");
-        assert_eq!(service.ask(who, &format!("DELETE {cluster}/nodegroups/gpu"), Value::Null).await.0, write, "as {who}");
+        assert_eq!(
+            service.ask(who, &format!("GET {cluster}/nodegroups/gpu"), Value::Null).await.0,
+            read,
+            "show as {who}"
+        );
+        assert_eq!(
+            service.ask(who, &format!("DELETE {cluster}/nodegroups/gpu"), Value::Null).await.0,
+            write,
+            "as {who}"
+        );
     }
     let refused = service.refused(MEMBER, &format!("DELETE {cluster}/nodegroups/default-worker"), Value::Null).await;
     assert_eq!(refused, (400, "Deleting a default nodegroup is not supported.".to_owned()));
@@ -214,6 +243,7 @@ async fn an_upgrade_goes_forward_and_loses_nothing() {
     assert_eq!(status, 400, "upgrades are refused so: {text}");
     assert!(text.starts_with("Upgrading a cluster when status is \"UPDATE_IN_PROGRESS\" is not supported."), "{text}");
     let lonely = complete(&service, json!({})).await;
-    let (status, text) = service.refused(MEMBER, &format!("POST {lonely}/actions/upgrade"), json!({"cluster_template": newer})).await;
+    let (status, text) =
+        service.refused(MEMBER, &format!("POST {lonely}/actions/upgrade"), json!({"cluster_template": newer})).await;
     assert!(status == 400 && text.contains("etcd_volume_size"), "{text}");
 }

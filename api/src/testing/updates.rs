@@ -49,7 +49,8 @@ async fn the_status_flips_before_the_answer() {
         let after = shown(&service, &uuid).await;
         assert_eq!((&after["status"], &after["node_count"]), (&json!("UPDATE_IN_PROGRESS"), &json!(count)));
         assert!(after["updated_at"].is_string() && before.is_string());
-        let (status, text) = service.refused(MEMBER, line, json!([{"op": "replace", "path": "/node_count", "value": 9}])).await;
+        let (status, text) =
+            service.refused(MEMBER, line, json!([{"op": "replace", "path": "/node_count", "value": 9}])).await;
         assert!(matches!(status, 400 | 409), "{text}");
         rest(&service, &uuid, Status::UpdateComplete).await;
     }
@@ -81,7 +82,10 @@ async fn only_three_attributes_change() {
         (json!([{"op": "add", "path": "/labels/a", "value": "b"}]), "cannot change cluster property(ies) labels."),
         (replace("uuid", json!("x")), "'/uuid' is an internal attribute and can not be updated"),
         (replace("stack_id", json!("x")), "'/stack_id' is an internal attribute and can not be updated"),
-        (json!([{"op": "remove", "path": "/node_count"}]), "'/node_count' is a mandatory attribute and can not be removed"),
+        (
+            json!([{"op": "remove", "path": "/node_count"}]),
+            "'/node_count' is a mandatory attribute and can not be removed",
+        ),
         (
             json!([{"op": "add", "path": "/node_count", "value": 3}]),
             "The attribute /node_count has existed, please use 'replace' operation instead.",

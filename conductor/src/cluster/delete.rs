@@ -170,11 +170,7 @@ pub static KIND: Kind = Kind {
     nodegroups: Some(Action::Delete),
     steps: &[
         Step { name: "cluster.delete/quiesce", limit: CALLS, run: |c, w| Box::pin(quiesce(c, w)) },
-        Step {
-            name: "cluster.delete/nodegroups",
-            limit: CALLS,
-            run: |c, w| Box::pin(nodegroup::delete::all(c, w)),
-        },
+        Step { name: "cluster.delete/nodegroups", limit: CALLS, run: |c, w| Box::pin(nodegroup::delete::all(c, w)) },
         Step { name: "cluster.delete/stack", limit: CALLS, run: |c, w| Box::pin(delete_stack(c, w)) },
         Step { name: "cluster.delete/await", limit: CALLS, run: |c, w| Box::pin(await_gone(c, w)) },
         Step { name: "cluster.delete/identity", limit: CALLS, run: |c, w| Box::pin(super::authority::forget(c, w)) },

@@ -24,12 +24,12 @@ pub mod upgrade;
 pub use create::{Request, create};
 pub use delete::delete;
 pub(crate) use finish::settle_failed;
-pub(crate) use submit::nodes_report;
 pub use finish::{Ending, close};
 pub use resize::resize;
 pub use row::Model as Cluster;
 pub use spec::render;
 pub use status::{Action, HealthStatus, Owner, Status};
+pub(crate) use submit::nodes_report;
 pub use update::update;
 
 use crate::column::StringMap;

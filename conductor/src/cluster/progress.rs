@@ -42,9 +42,10 @@ async fn judge(conductor: &Conductor, work: &Work) -> StepResult {
     let group = work.operation.nodegroup_uuid.as_ref().map(|_| Target::nodegroup(work)).transpose()?;
     let (name, id) = match &group {
         Some(target) => (target.name.as_str(), target.id.as_str()),
-        None => {
-            (work.cluster.stack_name.as_deref().unwrap_or_default(), work.cluster.stack_id.as_deref().unwrap_or_default())
-        }
+        None => (
+            work.cluster.stack_name.as_deref().unwrap_or_default(),
+            work.cluster.stack_id.as_deref().unwrap_or_default(),
+        ),
     };
     let stack = heat::get(&session, name, id, false).await?;
     match stack {

@@ -171,8 +171,10 @@ static RESIZE: Phase = Phase {
     change: |conductor, work, session, stack| resized(conductor, work, session, stack).boxed(),
 };
 
-static UNDO: Phase =
-    Phase { name: Cow::Borrowed("undo"), change: |conductor, work, session, stack| undone(conductor, work, session, stack).boxed() };
+static UNDO: Phase = Phase {
+    name: Cow::Borrowed("undo"),
+    change: |conductor, work, session, stack| undone(conductor, work, session, stack).boxed(),
+};
 
 /// The new number, and who goes. Who was there before is noted, for the case that all this is undone.
 async fn resized(conductor: &Conductor, work: &Work, _: &Session, stack: &heat::Stack) -> Result<Change, Failure> {

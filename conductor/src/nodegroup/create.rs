@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{Facts, MASTER, Nodegroup, Taint, Taints, WORKER, facts, rules, store};
 use crate::cluster::change::{self, Target};
 use crate::cluster::facts::{Facts as ClusterFacts, Need};
-use crate::cluster::{Ending, close};
 use crate::cluster::{self, Action, Changes, Cluster, Owner, Status, View, gate, labels, name, progress, spec};
+use crate::cluster::{Ending, close};
 use crate::column::{StringList, StringMap, now};
 use crate::openstack::{self, Identity, Session, heat};
 use crate::operation::store::NewOperation;
@@ -106,7 +106,9 @@ async fn accept(
     let transaction = database::begin(&conductor.db).await?;
     let view = gate::claim(&transaction, &KIND, &cluster.uuid, &group.uuid).await?;
     if !ClusterFacts::of(&view.cluster)?.previous.is_empty() {
-        return Err(Error::conflict("An upgrade has not been finished. Ask for it again before anything else is made."));
+        return Err(Error::conflict(
+            "An upgrade has not been finished. Ask for it again before anything else is made.",
+        ));
     }
     let stack = view.cluster.stack_name.as_deref().unwrap_or_default();
     let prefix = drivers::node_prefix(stack, &group.name);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Nodegroup, create, store};
-use crate::cluster::{Ending, close};
 use crate::cluster::{self, Action, Changes, Cluster, Owner, gate, name, progress};
+use crate::cluster::{Ending, close};
 use crate::column::now;
 use crate::engine::State;
 use crate::openstack::{Identity, Session, heat};
@@ -26,12 +26,7 @@ const TRIES: u64 = 5;
 /// # Errors
 /// Invalid for a nodegroup that came with its cluster; conflict while an operation is under way that must be alone on
 /// the cluster.
-pub async fn delete(
-    conductor: &Conductor,
-    caller: &Arc<Identity>,
-    cluster: &Cluster,
-    group: &Nodegroup,
-) -> Result<()> {
+pub async fn delete(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Cluster, group: &Nodegroup) -> Result<()> {
     if group.is_default {
         return Err(Error::invalid("Deleting a default nodegroup is not supported."));
     }

@@ -40,9 +40,7 @@ pub(super) fn counts(name: &str, count: i32, least: i32, most: Option<i32>) -> R
     let most = most.filter(|most| *most > 0);
     let invalid = |field: &str, why: String| Err(Error::conflict(format!("{field} for {name} is invalid ({why}).")));
     match most {
-        Some(most) if most < least => {
-            invalid("max_node_count", format!("{most} is less than min_node_count {least}"))
-        }
+        Some(most) if most < least => invalid("max_node_count", format!("{most} is less than min_node_count {least}")),
         Some(most) if most < count => invalid("max_node_count", format!("{most} is less than node_count {count}")),
         _ if least > count => invalid("min_node_count", format!("{least} is more than node_count {count}")),
         _ => Ok(()),
@@ -174,7 +172,9 @@ mod tests {
         for key in ["gpu", "example.org/gpu", "node.kubernetes.io/x", "kubelet.kubernetes.io/x", "kubernetes.io/arch"] {
             label(key, "v").unwrap();
         }
-        for key in ["kubernetes.io/x", "node-role.kubernetes.io/worker", "a.k8s.io/b", "k8s.io/b", "x.node.kubernetes.io/y"] {
+        for key in
+            ["kubernetes.io/x", "node-role.kubernetes.io/worker", "a.k8s.io/b", "k8s.io/b", "x.node.kubernetes.io/y"]
+        {
             assert!(refused(label(key, "v")).contains("reserved"), "{key}");
         }
         assert_eq!(
@@ -189,8 +189,17 @@ mod tests {
             label("k", value).unwrap();
         }
         for (key, value) in [
-            ("k", "a b"), ("k", "-a"), ("k", "a'b"), ("k", "a,b=c"), ("", "v"), ("a/b/c", "v"), ("A.org/k", "v"), ("/k", "v"),
-            ("a/", "v"), ("k\n", "v"), ("@@X@@", "v"),
+            ("k", "a b"),
+            ("k", "-a"),
+            ("k", "a'b"),
+            ("k", "a,b=c"),
+            ("", "v"),
+            ("a/b/c", "v"),
+            ("A.org/k", "v"),
+            ("/k", "v"),
+            ("a/", "v"),
+            ("k\n", "v"),
+            ("@@X@@", "v"),
         ] {
             assert!(refused(label(key, value)).contains(" of a Kubernetes label"), "{key:?}={value:?}");
         }

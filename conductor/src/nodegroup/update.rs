@@ -12,8 +12,8 @@ use futures::future::BoxFuture;
 
 use super::{Facts, Nodegroup, Taint, Taints, create, rules, store};
 use crate::cluster::change::{self, Change, Phase, Target};
-use crate::cluster::{Ending, close};
 use crate::cluster::{Action, Changes, Cluster, Owner, Status, facts, gate, progress, spec};
+use crate::cluster::{Ending, close};
 use crate::column::StringMap;
 use crate::openstack::{Identity, Session, heat};
 use crate::operation::store::NewOperation;
@@ -109,7 +109,9 @@ fn refuse_half_upgraded(cluster: &Cluster, group: &Nodegroup) -> Result<()> {
         false => !Facts::of(group)?.previous.is_empty(),
     };
     if unfinished {
-        return Err(Error::conflict("An upgrade has not been finished. Ask for it again before anything else changes."));
+        return Err(Error::conflict(
+            "An upgrade has not been finished. Ask for it again before anything else changes.",
+        ));
     }
     Ok(())
 }

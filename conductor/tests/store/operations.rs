@@ -5,7 +5,7 @@ use conductor::cluster::Cluster;
 use conductor::column::now;
 use conductor::operation::store::{
     self, End, Observation, active, awaiting_stacks, begin_step, erase_token, find, finish, follow, insert, note,
-    observe, of_cluster, overdue, prune, set_progress, supersede, superseded, set_deadline, unfinished, unfollow,
+    observe, of_cluster, overdue, prune, set_deadline, set_progress, supersede, superseded, unfinished, unfollow,
 };
 use conductor::operation::{Operation, State};
 use conductor::{Kind, database};

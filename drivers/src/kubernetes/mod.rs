@@ -21,8 +21,8 @@ use self::settings::Settings;
 use self::view::View;
 use crate::render::Renderer;
 use crate::{
-    Addresses, ClusterSpec, Desired, Driver, Image, Label, Outputs, Problem, Profile, Provides, RenderError, Role, Stack,
-    Transition, hot,
+    Addresses, ClusterSpec, Desired, Driver, Image, Label, Outputs, Problem, Profile, Provides, RenderError, Role,
+    Stack, Transition, hot,
 };
 
 /// The driver.
@@ -219,10 +219,7 @@ fn member(
 }
 
 /// Everything that goes beside the top template.
-fn files<const N: usize>(
-    nested: &BTreeMap<String, Value>,
-    user_data: [(&str, String); N],
-) -> BTreeMap<String, String> {
+fn files<const N: usize>(nested: &BTreeMap<String, Value>, user_data: [(&str, String); N]) -> BTreeMap<String, String> {
     let nested = nested.iter().map(|(name, document)| (name.clone(), document.to_string()));
     nested.chain(user_data.into_iter().map(|(name, text)| (name.to_owned(), text))).collect()
 }

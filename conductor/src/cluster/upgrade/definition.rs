@@ -81,7 +81,13 @@ impl Definition {
     }
 
     /// The next definition, which all nodes but those of the same one are still to get.
-    fn followed_by(mut self, image: Image, labels: BTreeMap<String, String>, masters: u32, workers: &BTreeSet<u32>) -> Self {
+    fn followed_by(
+        mut self,
+        image: Image,
+        labels: BTreeMap<String, String>,
+        masters: u32,
+        workers: &BTreeSet<u32>,
+    ) -> Self {
         if self.image == image && self.labels == labels {
             return self;
         }

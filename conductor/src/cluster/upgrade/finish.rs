@@ -117,7 +117,8 @@ async fn reached(conductor: &Conductor, work: &Work) -> Option<String> {
     if work.operation.nodegroup_uuid.is_none() {
         let masters = usize::try_from(masters_of(work).ok()?.node_count).unwrap_or_default();
         let new = masters.saturating_sub(definition.old_masters().len());
-        text = format!("Upgraded so far: {new} of {masters} masters, {} of {count} workers", count.saturating_sub(left));
+        text =
+            format!("Upgraded so far: {new} of {masters} masters, {} of {count} workers", count.saturating_sub(left));
     }
     Some(format!("{text}. Ask for the upgrade again to go on from there"))
 }

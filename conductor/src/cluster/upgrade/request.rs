@@ -249,7 +249,8 @@ mod tests {
             ("etcd_volume_size", "5"),
             ("left", "x"),
         ]);
-        let new = labels(&[("kube_tag", "v1.34.0"), ("container_infra_prefix", "new"), ("calico_ipv4pool", "10.0.0.0/8")]);
+        let new =
+            labels(&[("kube_tag", "v1.34.0"), ("container_infra_prefix", "new"), ("calico_ipv4pool", "10.0.0.0/8")]);
         let expected = labels(&[
             ("kube_tag", "v1.34.0"),
             ("container_infra_prefix", "mine"),

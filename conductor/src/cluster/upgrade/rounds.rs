@@ -204,7 +204,12 @@ async fn send(conductor: &Conductor, work: &Work, round: Round) -> StepResult {
 }
 
 /// What the round makes of the stack.
-async fn changed(conductor: &Conductor, work: &Work, session: &Session, stack: &heat::Stack) -> Result<Change, Failure> {
+async fn changed(
+    conductor: &Conductor,
+    work: &Work,
+    session: &Session,
+    stack: &heat::Stack,
+) -> Result<Change, Failure> {
     let round = Round::of(work).ok_or_else(|| Error::internal("the round is not on record"))?;
     let definition = Definition::of(work)?;
     let mut transition = Transition { previous: definition.previous.clone(), ..Transition::default() };
