@@ -9,6 +9,7 @@ mod edge;
 mod federations;
 mod inside;
 mod many;
+mod nodegroups;
 mod quotas;
 #[path = "../../../conductor/tests/store/sample.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a part of it is used here")]

@@ -139,6 +139,15 @@ pub async fn forget(c: &impl ConnectionTrait, cluster_uuid: &str, names: &[Strin
     Ok(())
 }
 
+/// Forgets all nodes of a nodegroup.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn forget_group(c: &impl ConnectionTrait, nodegroup_uuid: &str) -> Result<()> {
+    Entity::delete_many().filter(Column::NodegroupUuid.eq(nodegroup_uuid)).exec(c).await?;
+    Ok(())
+}
+
 /// Forgets the nodes of a nodegroup but those of these names.
 ///
 /// # Errors
