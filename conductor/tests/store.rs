@@ -32,6 +32,8 @@ mod clusters;
 mod errors;
 #[path = "store/nodes.rs"]
 mod nodes;
+#[path = "store/notifications.rs"]
+mod notifications;
 #[path = "store/operations.rs"]
 mod operations;
 #[path = "store/pages.rs"]

@@ -39,9 +39,6 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
     let uuid = &work.cluster.uuid;
     let (coe_version, container_version) = super::progress::versions(conductor, work).await?;
     let transaction = database::begin(&conductor.db).await?;
-    if !operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await? {
-        return Ok(());
-    }
     let changes = Changes {
         status: Some(Status::CreateComplete),
         status_reason: Some(Some(reason)),
@@ -65,7 +62,9 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
         // Every node has its certificates: the tokens, which readers of the project can find in Heat, open nothing more.
         node::store::delete_tokens(&transaction, uuid, None).await?;
     }
-    transaction.commit().await?;
+    if operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await? {
+        transaction.commit().await?;
+    }
     Ok(())
 }
 
@@ -78,14 +77,13 @@ pub(crate) async fn settle_failed(conductor: &Conductor, operation: &Operation) 
     let fault = Fault::of(operation);
     let json = serde_json::to_value(&fault).map_err(crate::Error::internal)?;
     let transaction = database::begin(&conductor.db).await?;
-    let end = End::failed(fault.code.as_str(), fault.message.clone(), Some(json));
-    if !operation::store::finish(&transaction, &operation.uuid, end).await? {
-        return Ok(());
-    }
     store::set_status(&transaction, &operation.cluster_uuid, status, Some(fault.reason())).await?;
     let details = Some(Some(fault.details()));
     let changes = nodegroup::store::Changes { status: Some(status), status_reason: details, ..Default::default() };
     nodegroup::store::change_defaults(&transaction, &operation.cluster_uuid, changes).await?;
-    transaction.commit().await?;
+    let end = End::failed(fault.code.as_str(), fault.message.clone(), Some(json));
+    if operation::store::finish(&transaction, &operation.uuid, end).await? {
+        transaction.commit().await?;
+    }
     Ok(())
 }
