@@ -100,7 +100,7 @@ fn a_cluster_and_then_its_nodegroup() {
 
     let template = later(&service, &token, json!({}));
     upgrade(&service, &token, &cluster, &json!({"cluster_template": template}));
-    let answer = service.call(&token, "POST", &format!("{path}"), Some(&json!({"name": "late"})));
+    let answer = service.call(&token, "POST", &path, Some(&json!({"name": "late"})));
     assert_eq!(answer.status, 409, "an upgrade is alone on its cluster: {}", answer.text);
     let whole = settled(&service, &token, &cluster, "UPDATE_COMPLETE");
     assert_eq!(whole["cluster_template_id"], template.as_str());
