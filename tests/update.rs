@@ -192,6 +192,21 @@ fn refusals_change_nothing() {
     assert_eq!(shown["health_status_reason"], json!({"api": "ok", "x.Ready": "False"}));
     assert_eq!(shown["status"], "CREATE_COMPLETE");
     assert_eq!(world.service.rows("SELECT count(*) FROM operation"), json!([[1]]));
+
+    // Out of time, the nodes that are missing are named.
+    let _silent = CLOUD.nodes(vec![json!({"name": format!("{}.*-worker-2", world.name), "silent": true})]);
+    accepted(&world.resize(&named(2, json!([1]))), &world.cluster);
+    wait_for("the nodes to be waited for", Duration::from_secs(60), || {
+        let step = world.service.rows("SELECT step FROM operation ORDER BY id DESC LIMIT 1");
+        (step == json!([["cluster.resize/nodes"]])).then_some(())
+    });
+    world.service.write("UPDATE operation SET deadline = created_at WHERE finished_at IS NULL");
+    let shown = world.settled();
+    let reason = shown["status_reason"].as_str().unwrap();
+    for part in ["in step cluster.resize/nodes", "-worker-2 (never reported)", "[timed-out]"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert!(shown["status"] == "UPDATE_FAILED" && !reason.contains("-worker-0"), "{shown}");
     world.service.gone(&world.token, &world.cluster);
 }
 

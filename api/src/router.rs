@@ -7,8 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Api, certificates, cluster_templates, cluster_update, clusters, health, mservices, nodegroups, nodes, openapi,
-    root, stats, upgrade,
+    Api, certificates, cluster_templates, cluster_update, clusters, federations, health, mservices, nodegroups, nodes,
+    openapi, quotas, root, stats, upgrade,
 };
 
 fn routes() -> OpenApiRouter<Api> {
@@ -33,6 +33,11 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(certificates::sign))
         .routes(routes!(certificates::show))
         .routes(routes!(certificates::show_of_type))
+        .routes(routes!(quotas::list, quotas::create))
+        .routes(routes!(quotas::show, quotas::update, quotas::delete))
+        .routes(routes!(federations::list, federations::create))
+        .routes(routes!(federations::detail))
+        .routes(routes!(federations::show, federations::update, federations::delete))
         .routes(routes!(mservices::list))
         .routes(routes!(stats::show))
 }

@@ -4,6 +4,7 @@ pub(crate) mod authority;
 pub(crate) mod change;
 pub mod create;
 pub(crate) mod credential;
+mod delegate;
 pub mod delete;
 pub(crate) mod facts;
 mod finish;
@@ -22,6 +23,7 @@ pub mod update;
 pub mod upgrade;
 
 pub use create::{Request, create};
+pub use delegate::recognise;
 pub use delete::delete;
 pub(crate) use finish::settle_failed;
 pub use finish::{Ending, close};

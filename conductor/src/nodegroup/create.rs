@@ -228,7 +228,7 @@ async fn submit(conductor: &Conductor, work: &Work) -> StepResult {
     let outputs = change::present(&session, &super::of_cluster(work)?).await?.outputs();
     let driver = conductor.driver(&work.cluster.driver)?;
     let stack = driver.nodegroup(&spec, &outputs, None).map_err(Error::internal)?;
-    if !work.is_active(conductor).await? {
+    if !operation::store::note_submission(&conductor.db, &work.operation.uuid).await? {
         return Ok(Next::Done);
     }
     let tags = [name::TAG.to_owned(), name::tag_of(&work.cluster.uuid)];
