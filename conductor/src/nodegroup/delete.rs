@@ -97,7 +97,7 @@ async fn stack(conductor: &Conductor, work: &Work) -> StepResult {
     // A stack of that name that is not ours is left alone.
     let ours = |stack: &heat::Stack| group.stack_id.is_some() || stack.tags.contains(&name::tag_of(&work.cluster.uuid));
     match found.filter(|stack| stack.stack_status != "DELETE_COMPLETE" && ours(stack)) {
-        None => Ok(Next::Done),
+        None => Ok(may_appear(conductor, work, &[group]).await?.unwrap_or(Next::Done)),
         Some(stack) => going(conductor, work, &session, (&stack.stack_name, &stack.id, &stack.stack_status)).await,
     }
 }
@@ -115,10 +115,26 @@ pub(crate) async fn all(conductor: &Conductor, work: &Work) -> StepResult {
         next = going(conductor, work, &session, (&stack.stack_name, &stack.id, &stack.stack_status)).await?;
     }
     if next == Next::Done {
+        let groups: Vec<_> = work.nodegroups.iter().filter(|group| !group.is_default).collect();
+        next = may_appear(conductor, work, &groups).await?.unwrap_or(Next::Done);
+    }
+    if next == Next::Done {
         // From now on it is the cluster's own stack that is followed.
         operation::store::unfollow(&conductor.db, &work.operation.uuid).await?;
     }
     Ok(next)
+}
+
+/// A wait for a stack that Heat was asked for and that is not there: the process may have been killed, or the connection
+/// lost, while Heat was still making its record.
+async fn may_appear(conductor: &Conductor, work: &Work, groups: &[&Nodegroup]) -> Result<Option<Next>> {
+    let unseen = |uuid: &str| groups.iter().any(|group| group.uuid == uuid && group.stack_id.is_none());
+    let earlier = operation::store::superseded(&conductor.db, &work.cluster.uuid).await?;
+    let earlier = earlier.iter().filter(|old| old.nodegroup_uuid.as_deref().is_some_and(unseen));
+    let asked = earlier.filter_map(|old| old.progress.as_ref()?.get("submitting")?.as_i64()).max();
+    let longest = cluster::delete::HEATS_LONGEST_ANSWER.num_seconds();
+    let left = asked.map_or(0, |asked| asked + longest - now().timestamp());
+    Ok(u64::try_from(left).ok().filter(|left| *left > 0).map(|left| Next::Wait(Duration::from_secs(left.min(5)))))
 }
 
 /// A stack that is to go: Heat is asked to delete it, again where that has failed, and the watcher says when it is gone.
@@ -126,12 +142,12 @@ async fn going(
     conductor: &Conductor,
     work: &Work,
     session: &Session,
-    (name, id, status): (&str, &str, &str),
+    (stack_name, id, status): (&str, &str, &str),
 ) -> StepResult {
     if status == "DELETE_FAILED" {
         let tries = |progress: &serde_json::Value| progress["stacks"][id].as_u64().unwrap_or(0);
         if work.operation.progress.as_ref().map_or(0, tries) >= TRIES {
-            let stack = heat::get(session, name, id, false).await?;
+            let stack = heat::get(session, stack_name, id, false).await?;
             let Some(stack) = stack else { return Ok(Next::Wait(progress::LONGEST_WAIT)) };
             return Err(Failure::Final(progress::stack_fault(session, &stack).await?));
         }
@@ -140,7 +156,16 @@ async fn going(
         operation::store::note(&conductor.db, &work.operation.uuid, noted).await?;
     }
     if status != "DELETE_IN_PROGRESS" {
-        heat::delete(session, name, id).await?;
+        let cluster = work.cluster.stack_name.as_deref().unwrap_or_default();
+        let of = |group: &&Nodegroup| {
+            name::of_nodegroup_stack(cluster, &group.uuid) == stack_name && group.stack_id.is_none()
+        };
+        if let Some(group) = work.nodegroups.iter().find(of) {
+            // From now on it is known to have been there.
+            let changes = store::Changes { stack_id: Some(Some(id.to_owned())), ..Default::default() };
+            store::change(&conductor.db, &group.uuid, changes).await?;
+        }
+        heat::delete(session, stack_name, id).await?;
     }
     operation::store::follow(&conductor.db, &work.operation.uuid, id).await?;
     Ok(Next::Wait(progress::LONGEST_WAIT))
