@@ -15,6 +15,11 @@ use sea_orm::{
 };
 use secrecy::ExposeSecret;
 
+/// What a query of a store runs on: the database, or a transaction that its caller has begun.
+pub use sea_orm::ConnectionTrait as Connection;
+/// The database itself, as [`open`]ed.
+pub use sea_orm::DatabaseConnection as Records;
+
 use crate::{Config, Error, Kind, Result};
 use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, notification, operation, quota, service};
 

@@ -276,6 +276,16 @@ volumes() {
     check "a volume that is absent is named" contains <(inside m-0 "mount_volume 99999999999999999999 /x y" 2>&1) 'is not attached'
 }
 
+# What a master does whose name is registered as another server's.
+registration() {
+    local stubs='server_id() { say new; }; as_admin() { say "$*"; }; systemctl() { say "$*"; }'
+    local registered='kubernetes() { say "{\"spec\": {\"providerID\": \"openstack:///$SERVER\"}}"; }'
+    inside m-0 "$stubs; SERVER=old; $registered; register_anew" >"$WORK/registered"
+    check "a replaced master registers anew" contains "$WORK/registered" 'delete --ignore-not-found node m-0'
+    inside m-0 "$stubs; SERVER=new; $registered; register_anew" >"$WORK/registered"
+    check "one that is itself does not" test ! -s "$WORK/registered"
+}
+
 # Three members on loopback addresses, started from the files that the scripts wrote.
 etcd_members() {
     local index root members=()
@@ -417,6 +427,7 @@ certificates
 files
 faults
 volumes
+registration
 boots
 etcd_members
 echo "$passed passed, $failed failed"

@@ -20,7 +20,7 @@ const PATIENCE: TimeDelta = TimeDelta::hours(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Heat's API gives its engine this long (`rpc_response_timeout`, 60 s by default) to take a stack in, and some more.
-const HEATS_LONGEST_ANSWER: TimeDelta = TimeDelta::seconds(90);
+pub(crate) const HEATS_LONGEST_ANSWER: TimeDelta = TimeDelta::seconds(90);
 
 /// How many times Heat is asked anew to delete a stack whose deletion it failed.
 const TRIES: u64 = 5;

@@ -1,7 +1,7 @@
 //! Settling a cluster: complete or failed, in one transaction with its operation.
 
 use drivers::Addresses;
-use sea_orm::ConnectionTrait;
+use crate::database::Connection;
 
 use super::{Action, Changes, Status, store};
 use crate::nodegroup::Nodegroup;
@@ -65,7 +65,7 @@ impl Ending {
 /// # Errors
 /// The database does not answer.
 pub async fn close(
-    c: &impl ConnectionTrait,
+    c: &impl Connection,
     operation: &Operation,
     ending: &Ending,
     mut changes: Changes,

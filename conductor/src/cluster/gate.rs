@@ -4,7 +4,7 @@
 //! The cluster's row is taken first, so that of several requests at once each sees what those before it have begun.
 
 use chrono::TimeDelta;
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use crate::database::Connection;
 
 use super::{Changes, Cluster, Status, View, store};
 use crate::column::{Moment, now};
@@ -34,7 +34,7 @@ pub(crate) fn minutes(cluster: &Cluster) -> i64 {
 /// # Errors
 /// `NotFound` when the cluster is gone; `Conflict` or `Invalid`, as the kind has it, in the wrong status and while
 /// another operation stands in the way.
-pub async fn claim(c: &impl ConnectionTrait, kind: &Kind, cluster_uuid: &str, subject: &str) -> Result<View> {
+pub async fn claim(c: &impl Connection, kind: &Kind, cluster_uuid: &str, subject: &str) -> Result<View> {
     store::take(c, cluster_uuid).await?;
     let view = store::view(c, &Scope::All, cluster_uuid).await?;
     check(c, kind, &view.cluster, subject).await?;
@@ -45,7 +45,7 @@ pub async fn claim(c: &impl ConnectionTrait, kind: &Kind, cluster_uuid: &str, su
 ///
 /// # Errors
 /// As [`claim`].
-pub async fn check(c: &impl ConnectionTrait, kind: &Kind, cluster: &Cluster, subject: &str) -> Result<()> {
+pub async fn check(c: &impl Connection, kind: &Kind, cluster: &Cluster, subject: &str) -> Result<()> {
     let active = operation::store::active(c, &cluster.uuid).await?;
     match by_status(cluster.status, kind).or_else(|| by_lock(&active, kind, subject)) {
         None => Ok(()),
@@ -65,7 +65,7 @@ pub async fn check(c: &impl ConnectionTrait, kind: &Kind, cluster: &Cluster, sub
 ///
 /// # Errors
 /// `Conflict` when another operation holds the subject: only without [`claim`].
-pub async fn begin(c: &impl ConnectionTrait, kind: &Kind, mut new: NewOperation) -> Result<Operation> {
+pub async fn begin(c: &impl Connection, kind: &Kind, mut new: NewOperation) -> Result<Operation> {
     if kind.exclusive {
         new.subject.clone_from(&new.cluster_uuid);
     }
@@ -87,7 +87,7 @@ pub async fn begin(c: &impl ConnectionTrait, kind: &Kind, mut new: NewOperation)
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn rolls_back(db: &DatabaseConnection, operation: &Operation) -> Result<()> {
+pub async fn rolls_back(db: &crate::database::Records, operation: &Operation) -> Result<()> {
     let transaction = database::begin(db).await?;
     let uuid = &operation.cluster_uuid;
     let status = Some(Status::RollbackInProgress);

@@ -103,7 +103,7 @@ pub(super) fn by(conductor: &Conductor, caller: &Identity, cluster: &Cluster) ->
 
 /// The operation, the new size and the status, in the caller's transaction.
 pub(super) async fn accept(
-    c: &impl sea_orm::ConnectionTrait,
+    c: &impl crate::database::Connection,
     operation: NewOperation,
     group: &Nodegroup,
     size: &Size,

@@ -67,7 +67,7 @@ pub async fn update(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Clu
     Ok(())
 }
 
-async fn tell_health(c: &impl sea_orm::ConnectionTrait, cluster: &Cluster, request: &Request) -> Result<()> {
+async fn tell_health(c: &impl crate::database::Connection, cluster: &Cluster, request: &Request) -> Result<()> {
     let changes = Changes {
         health_status: request.health_status,
         health_status_reason: request.health_status_reason.clone(),

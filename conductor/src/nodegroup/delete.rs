@@ -138,12 +138,12 @@ async fn going(
     conductor: &Conductor,
     work: &Work,
     session: &Session,
-    (name, id, status): (&str, &str, &str),
+    (stack_name, id, status): (&str, &str, &str),
 ) -> StepResult {
     if status == "DELETE_FAILED" {
         let tries = |progress: &serde_json::Value| progress["stacks"][id].as_u64().unwrap_or(0);
         if work.operation.progress.as_ref().map_or(0, tries) >= TRIES {
-            let stack = heat::get(session, name, id, false).await?;
+            let stack = heat::get(session, stack_name, id, false).await?;
             let Some(stack) = stack else { return Ok(Next::Wait(progress::LONGEST_WAIT)) };
             return Err(Failure::Final(progress::stack_fault(session, &stack).await?));
         }
@@ -152,7 +152,16 @@ async fn going(
         operation::store::note(&conductor.db, &work.operation.uuid, noted).await?;
     }
     if status != "DELETE_IN_PROGRESS" {
-        heat::delete(session, name, id).await?;
+        let cluster = work.cluster.stack_name.as_deref().unwrap_or_default();
+        let of = |group: &&Nodegroup| {
+            name::of_nodegroup_stack(cluster, &group.uuid) == stack_name && group.stack_id.is_none()
+        };
+        if let Some(group) = work.nodegroups.iter().find(of) {
+            // From now on it is known to have been there.
+            let changes = store::Changes { stack_id: Some(Some(id.to_owned())), ..Default::default() };
+            store::change(&conductor.db, &group.uuid, changes).await?;
+        }
+        heat::delete(session, stack_name, id).await?;
     }
     operation::store::follow(&conductor.db, &work.operation.uuid, id).await?;
     Ok(Next::Wait(progress::LONGEST_WAIT))

@@ -100,7 +100,18 @@ step_kubelet() {
     wait_for 300 "the kubelet to be healthy" kubelet_is_healthy
     # The control plane may still be booting when a worker gets here.
     wait_for 2700 "node $NODE_NAME in the Kubernetes API" kubernetes "/api/v1/nodes/$NODE_NAME" >/dev/null
-    [[ $NODE_ROLE == worker ]] || label_master
+    [[ $NODE_ROLE == worker ]] || { register_anew && label_master; }
+}
+
+# A master that takes the place of another has that one's name, and is registered as that one's server until it is not.
+register_anew() {
+    local id known
+    id=$(server_id) || id=
+    known=$(kubernetes "/api/v1/nodes/$NODE_NAME" | json_text providerID) || return 0
+    [[ -n $id && $known != "openstack:///$id" ]] || return 0
+    as_admin delete --ignore-not-found node "$NODE_NAME"
+    systemctl restart kubelet
+    wait_for 300 "node $NODE_NAME in the Kubernetes API again" kubernetes "/api/v1/nodes/$NODE_NAME" >/dev/null
 }
 
 kubelet_is_healthy() {

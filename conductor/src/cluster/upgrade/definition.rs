@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use drivers::{ClusterSpec, Image, Previous, Stack, Transition};
-use sea_orm::ConnectionTrait;
+use crate::database::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::request::Input;
@@ -59,7 +59,7 @@ impl Definition {
     }
 
     /// Puts it on record.
-    pub(super) async fn keep(&self, c: &impl ConnectionTrait, work: &Work) -> Result<(), Failure> {
+    pub(super) async fn keep(&self, c: &impl Connection, work: &Work) -> Result<(), Failure> {
         if work.operation.nodegroup_uuid.is_some() {
             let group = work.nodegroup()?;
             let mut facts = nodegroup::Facts::of(group)?;

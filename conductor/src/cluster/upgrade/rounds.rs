@@ -148,7 +148,7 @@ async fn begin(conductor: &Conductor, work: &Work, what: What) -> StepResult {
     Ok(AGAIN)
 }
 
-async fn note_round(c: &impl sea_orm::ConnectionTrait, work: &Work, round: &Round) -> Result<()> {
+async fn note_round(c: &impl crate::database::Connection, work: &Work, round: &Round) -> Result<()> {
     let json = serde_json::to_value(round).map_err(Error::internal)?;
     operation::store::set_deadline(c, &work.operation.uuid, gate::deadline(&work.cluster)).await?;
     operation::store::note(c, &work.operation.uuid, |progress| {
