@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{Changes, Cluster, Owner, Status, name, store};
+use super::{Action, Changes, Cluster, Owner, Status, name, store};
 use crate::column::now;
 use crate::engine::State;
 use crate::openstack::{Identity, heat};
 use crate::operation::store::{End, NewOperation};
-use crate::operation::{self, Failure, Kind, Next, State as Stage, Step, StepResult, Work};
-use crate::{Conductor, Result, certificate, database, node, nodegroup};
+use crate::operation::{self, Failure, Kind, Next, Step, StepResult, Work};
+use crate::{Conductor, Kind as ErrorKind, Result, certificate, database, node, nodegroup};
 
 /// How long a delete may take before it is called failed; asking again starts anew.
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
@@ -19,11 +19,11 @@ const PATIENCE: TimeDelta = TimeDelta::hours(1);
 /// A lost wake-up costs at most this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// Heat's API gives its engine this long (`rpc_response_timeout`, 60 s by default) to take a stack in, and some more.
+const HEATS_LONGEST_ANSWER: TimeDelta = TimeDelta::seconds(90);
+
 /// How many times Heat is asked anew to delete a stack whose deletion it failed.
 const TRIES: u64 = 5;
-
-/// How many of the cluster's last operations may still be stopping.
-const LOOKED_AT: u64 = 10;
 
 /// Marks the cluster as being deleted, takes the place of whatever else was under way, and returns.
 ///
@@ -46,8 +46,9 @@ pub async fn delete(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Clu
 /// The operation and the new status, in one transaction; false where a delete is under way already.
 async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> Result<bool> {
     let transaction = database::begin(&conductor.db).await?;
+    store::take(&transaction, uuid).await?;
     let active = operation::store::active(&transaction, uuid).await?;
-    if active.is_some_and(|active| active.kind == KIND.name) {
+    if active.iter().any(|active| active.kind == KIND.name) {
         return Ok(false);
     }
     operation::store::supersede(&transaction, uuid).await?;
@@ -62,8 +63,7 @@ async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> R
 /// Waits until the operations whose place this one took have stopped, so that none makes anything any more.
 async fn quiesce(conductor: &Conductor, work: &Work) -> StepResult {
     let Some(engine) = conductor.engine.get() else { return Ok(Next::Done) };
-    let last = operation::store::of_cluster(&conductor.db, &work.cluster.uuid, LOOKED_AT).await?;
-    for old in last.iter().filter(|operation| operation.state == Stage::Superseded) {
+    for old in operation::store::superseded(&conductor.db, &work.cluster.uuid).await? {
         if engine.state(&old.instance).await? == State::Running {
             engine.wake(&old.instance).await?;
             return Ok(Next::Wait(Duration::from_secs(1)));
@@ -85,13 +85,17 @@ async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
         None => None,
     };
     let Some(stack) = found.filter(|stack| stack.stack_status != "DELETE_COMPLETE") else {
-        return forget_stack(conductor, work).await;
+        return match may_appear(conductor, work).await? {
+            Some(longest) => Ok(Next::Wait(longest)),
+            None => forget_stack(conductor, work).await,
+        };
     };
     if work.cluster.stack_id.is_none() {
         if !stack.tags.contains(&name::tag_of(&work.cluster.uuid)) {
             // Not ours: leave it alone.
             return Ok(Next::Done);
         }
+        tracing::info!(stack = %stack.id, "the stack of the deleted cluster has come");
         let changes = Changes { stack_id: Some(Some(stack.id.clone())), ..Default::default() };
         store::change(&conductor.db, &work.cluster.uuid, changes).await?;
     }
@@ -99,6 +103,22 @@ async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
         heat::delete(&session, &stack.stack_name, &stack.id).await?;
     }
     Ok(Next::Done)
+}
+
+/// How long to wait for a stack that Heat was asked for and that is not there: this process may have been killed, or the
+/// connection lost, while Heat was still making its record.
+async fn may_appear(conductor: &Conductor, work: &Work) -> Result<Option<Duration>> {
+    if work.cluster.stack_id.is_some() {
+        return Ok(None);
+    }
+    let earlier = operation::store::superseded(&conductor.db, &work.cluster.uuid).await?;
+    let asked = earlier.iter().filter_map(|old| old.progress.as_ref()?.get("submitting")?.as_i64()).max();
+    let left = asked.map_or(0, |asked| asked + HEATS_LONGEST_ANSWER.num_seconds() - now().timestamp());
+    let left = u64::try_from(left).ok().filter(|left| *left > 0);
+    if let Some(left) = left {
+        tracing::info!(left_s = left, "no stack is there, but Heat may still make the stack it was asked for");
+    }
+    Ok(left.map(|left| Duration::from_secs(left.min(5))))
 }
 
 /// Waits until the stack is gone; asks again a few times where Heat fails to delete it.
@@ -166,6 +186,11 @@ async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
 /// The operation's steps.
 pub static KIND: Kind = Kind {
     name: "cluster.delete",
+    doing: "Deleting a cluster",
+    exclusive: true,
+    refusal: ErrorKind::Conflict,
+    cluster: Action::Delete,
+    nodegroups: Some(Action::Delete),
     steps: &[
         Step { name: "cluster.delete/quiesce", limit: CALLS, run: |c, w| Box::pin(quiesce(c, w)) },
         Step { name: "cluster.delete/stack", limit: CALLS, run: |c, w| Box::pin(delete_stack(c, w)) },
@@ -175,7 +200,6 @@ pub static KIND: Kind = Kind {
         Step { name: "cluster.delete/finish", limit: CALLS, run: |c, w| Box::pin(finish(c, w)) },
     ],
     on_failure: Step { name: "cluster.delete/fail", limit: CALLS, run: |c, w| Box::pin(super::finish::failed(c, w)) },
-    failed: Status::DeleteFailed,
 };
 
 /// A step is a handful of calls, each with its own deadline.

@@ -1,15 +1,19 @@
 //! Clusters: the rows and where their lives stand.
 
 pub(crate) mod authority;
+pub(crate) mod change;
 pub mod create;
 pub(crate) mod credential;
 mod delegate;
 pub mod delete;
 pub(crate) mod facts;
 mod finish;
+pub mod gate;
 mod labels;
+mod members;
 pub mod name;
 pub(crate) mod progress;
+pub mod resize;
 pub(crate) mod row;
 mod spec;
 mod status;
@@ -20,9 +24,10 @@ pub use create::{Request, create};
 pub use delegate::recognise;
 pub use delete::delete;
 pub(crate) use finish::settle_failed;
+pub use finish::{Ending, close};
 pub use row::Model as Cluster;
 pub use spec::render;
-pub use status::{HealthStatus, Owner, Status};
+pub use status::{Action, HealthStatus, Owner, Status};
 
 use crate::column::StringMap;
 use crate::nodegroup::Nodegroup;

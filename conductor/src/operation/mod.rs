@@ -6,6 +6,8 @@ pub(crate) mod row;
 mod step;
 pub mod store;
 
+use crate::cluster;
+
 pub use fault::{Code, Fault, Resource, Whose};
 pub(crate) use new::{by, token_context};
 pub use row::{Model as Operation, State};
@@ -13,4 +15,4 @@ pub(crate) use step::run as run_step;
 pub use step::{Failure, Kind, Next, Result as StepResult, Step, Work};
 
 /// Every kind of operation there is.
-pub static KINDS: &[&Kind] = &[&crate::cluster::create::KIND, &crate::cluster::delete::KIND];
+pub static KINDS: &[&Kind] = &[&cluster::create::KIND, &cluster::resize::KIND, &cluster::delete::KIND];
