@@ -143,8 +143,11 @@ impl<'a> Ask<'a> {
         let detail = body["errors"][0]["detail"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned();
         let code = if status < 500 { "client" } else { "server" };
         let title = detail.split('.').next().unwrap();
-        assert_eq!(body, json!({"errors": [{
-            "request_id": "", "code": code, "status": status, "title": title, "detail": detail, "links": []}]}));
+        assert_eq!(
+            body,
+            json!({"errors": [{
+            "request_id": "", "code": code, "status": status, "title": title, "detail": detail, "links": []}]})
+        );
         for word in words {
             assert!(detail.contains(word), "{word:?} is not in {detail:?}");
         }
@@ -154,8 +157,11 @@ impl<'a> Ask<'a> {
     /// The answer is one of those that no operation gives, and has no text.
     pub(crate) fn framework(self, status: u16, title: &str) -> Answer {
         let answer = self.status(status);
-        assert_eq!(answer.json(), json!({"errors": [{
-            "request_id": "", "code": "", "status": status, "title": title, "detail": "", "links": []}]}));
+        assert_eq!(
+            answer.json(),
+            json!({"errors": [{
+            "request_id": "", "code": "", "status": status, "title": title, "detail": "", "links": []}]})
+        );
         answer
     }
 }

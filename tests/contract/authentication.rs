@@ -39,7 +39,10 @@ fn identity_is_what_keystone_says_and_never_what_a_header_says() {
 fn what_is_made_belongs_to_the_tokens_project_and_user() {
     let (template, cluster) = (template(json!({})), shown(&cluster(json!({}))));
     for made in [template, cluster] {
-        assert_eq!((&made["project_id"], &made["user_id"]), (&json!(CLOUD.project(MEMBER)), &json!(CLOUD.user(MEMBER))));
+        assert_eq!(
+            (&made["project_id"], &made["user_id"]),
+            (&json!(CLOUD.project(MEMBER)), &json!(CLOUD.user(MEMBER)))
+        );
     }
 }
 

@@ -46,10 +46,16 @@ fn what_is_not_given_comes_from_the_template() {
     let template = template(json!({"docker_volume_size": 5, "fixed_network": "private", "floating_ip_enabled": true,
         "master_lb_enabled": true, "flavor_id": "m1.medium", "labels": {"a": "1"}, "keypair_id": "testkey"}));
     let shown = shown(&cluster(json!({"cluster_template_id": template["uuid"]})));
-    for field in
-        ["docker_volume_size", "fixed_network", "fixed_subnet", "floating_ip_enabled", "master_lb_enabled", "flavor_id",
-            "master_flavor_id", "labels"]
-    {
+    for field in [
+        "docker_volume_size",
+        "fixed_network",
+        "fixed_subnet",
+        "floating_ip_enabled",
+        "master_lb_enabled",
+        "flavor_id",
+        "master_flavor_id",
+        "labels",
+    ] {
         assert_eq!(shown[field], template[field], "{field}");
     }
     assert_eq!(shown["keypair"], "testkey");
@@ -85,9 +91,10 @@ fn a_name_is_made_up_where_none_is_given() {
 #[test]
 fn a_name_begins_with_a_letter_and_has_letters_digits_and_three_signs() {
     let allowed = "Allowed: a string of 1 to 242 letters, digits, '_', '.' and '-', of which the first is a letter.";
-    for name in ["", "1st", "-a", "a b", "ä", "a/b", &"a".repeat(243)] {
+    for name in ["", "1st", "-a", "a b", "ä", "a/b"] {
         refused("name", json!(name), allowed);
     }
+    post("/v1/clusters").with(cluster_body(json!({"name": "a".repeat(243)}))).refused(400, &["name", allowed]);
     let longest = format!("{}{}", super::support::unique("A_b."), "z".repeat(242));
     assert_eq!(made("name", json!(longest[..242])), longest[..242]);
 }
@@ -114,7 +121,9 @@ fn the_template_may_be_named_and_is_answered_by_its_uuid() {
 /// B-39: unlike images, flavors and networks.
 #[test]
 fn an_unknown_keypair_is_404() {
-    post("/v1/clusters").with(cluster_body(json!({"keypair": "no-such"}))).expect(404, "Unable to find keypair no-such.");
+    post("/v1/clusters")
+        .with(cluster_body(json!({"keypair": "no-such"})))
+        .expect(404, "Unable to find keypair no-such.");
 }
 
 /// Ours: Magnum answers 404 where the template's keypair is its author's only (B-38).
@@ -138,7 +147,7 @@ fn there_may_be_no_workers() {
 
 #[test]
 fn there_is_a_master_at_least() {
-    refused("master_count", json!(0), "Allowed: an integer of at least 1.");
+    refused("master_count", json!(0), "Allowed: an integer from 1 to 2147483647.");
 }
 
 /// Ours: Magnum answers 500 (B-08).
@@ -216,8 +225,18 @@ fn what_the_server_says_later_may_be_given_and_is_not_believed() {
 #[test]
 fn what_only_the_server_says_cannot_be_given() {
     for field in [
-        "cluster_id", "stack_id", "api_address", "node_addresses", "master_addresses", "coe_version",
-        "container_version", "project_id", "user_id", "links", "created_at", "updated_at",
+        "cluster_id",
+        "stack_id",
+        "api_address",
+        "node_addresses",
+        "master_addresses",
+        "coe_version",
+        "container_version",
+        "project_id",
+        "user_id",
+        "links",
+        "created_at",
+        "updated_at",
     ] {
         refused(field, json!("x"), "Cannot set read only field.");
     }

@@ -6,15 +6,45 @@ use super::ask::*;
 use super::world::{cluster, cluster_body, cluster_in, complete, rests, shown, world};
 
 const SUMMARY: [&str; 17] = [
-    "cluster_id", "cluster_template_id", "create_timeout", "docker_volume_size", "flavor_id", "health_status",
-    "keypair", "labels", "links", "master_count", "master_flavor_id", "merge_labels", "name", "node_count", "status",
-    "uuid", "",
+    "cluster_id",
+    "cluster_template_id",
+    "create_timeout",
+    "docker_volume_size",
+    "flavor_id",
+    "health_status",
+    "keypair",
+    "labels",
+    "links",
+    "master_count",
+    "master_flavor_id",
+    "merge_labels",
+    "name",
+    "node_count",
+    "status",
+    "uuid",
+    "",
 ];
 
 const DETAIL: [&str; 20] = [
-    "api_address", "coe_version", "container_version", "created_at", "discovery_url", "fixed_network", "fixed_subnet",
-    "floating_ip_enabled", "health_status_reason", "labels_added", "labels_overridden", "labels_skipped",
-    "master_addresses", "master_lb_enabled", "node_addresses", "project_id", "status_reason", "updated_at", "user_id",
+    "api_address",
+    "coe_version",
+    "container_version",
+    "created_at",
+    "discovery_url",
+    "fixed_network",
+    "fixed_subnet",
+    "floating_ip_enabled",
+    "health_status_reason",
+    "labels_added",
+    "labels_overridden",
+    "labels_skipped",
+    "master_addresses",
+    "master_lb_enabled",
+    "node_addresses",
+    "project_id",
+    "status_reason",
+    "updated_at",
+    "user_id",
     "",
 ];
 
@@ -72,7 +102,9 @@ fn a_failed_cluster_shown_alone_tells_its_faults_by_nodegroup() {
         let uuid = cluster_in(status, json!({}));
         let groups = format!("cluster_uuid = '{uuid}' AND role = 'worker'");
         world().write(&format!("UPDATE nodegroup SET status_reason = 'no host' WHERE {groups}"));
-        world().write(&format!("UPDATE nodegroup SET status = 'CREATE_COMPLETE' WHERE cluster_uuid = '{uuid}' AND role = 'master'"));
+        world().write(&format!(
+            "UPDATE nodegroup SET status = 'CREATE_COMPLETE' WHERE cluster_uuid = '{uuid}' AND role = 'master'"
+        ));
         assert_eq!(shown(&uuid)["faults"], json!({"default-worker": "no host"}), "{status}");
     }
 }
@@ -89,10 +121,24 @@ fn a_cluster_that_has_not_failed_has_no_faults() {
 fn every_status_of_the_contract_is_shown_as_it_is() {
     let uuid = complete(json!({}));
     for status in [
-        "CREATE_IN_PROGRESS", "CREATE_FAILED", "CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_FAILED",
-        "UPDATE_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_FAILED", "DELETE_COMPLETE", "RESUME_COMPLETE",
-        "RESUME_FAILED", "RESTORE_COMPLETE", "ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE",
-        "SNAPSHOT_COMPLETE", "CHECK_COMPLETE", "ADOPT_COMPLETE",
+        "CREATE_IN_PROGRESS",
+        "CREATE_FAILED",
+        "CREATE_COMPLETE",
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_FAILED",
+        "UPDATE_COMPLETE",
+        "DELETE_IN_PROGRESS",
+        "DELETE_FAILED",
+        "DELETE_COMPLETE",
+        "RESUME_COMPLETE",
+        "RESUME_FAILED",
+        "RESTORE_COMPLETE",
+        "ROLLBACK_IN_PROGRESS",
+        "ROLLBACK_FAILED",
+        "ROLLBACK_COMPLETE",
+        "SNAPSHOT_COMPLETE",
+        "CHECK_COMPLETE",
+        "ADOPT_COMPLETE",
     ] {
         world().write(&format!("UPDATE cluster SET status = '{status}' WHERE uuid = '{uuid}'"));
         assert_eq!(shown(&uuid)["status"], status);
@@ -112,7 +158,8 @@ fn every_health_status_is_shown_as_it_is() {
 #[test]
 fn a_project_sees_its_own_clusters_only_and_administrators_see_all() {
     let uuid = cluster(json!({}));
-    for (who, sees) in [(MEMBER, true), (PEER, true), (READER, true), (OWN_ADMIN, true), (ADMIN, true), (STRANGER, false)]
+    for (who, sees) in
+        [(MEMBER, true), (PEER, true), (READER, true), (OWN_ADMIN, true), (ADMIN, true), (STRANGER, false)]
     {
         for list in ["/v1/clusters", "/v1/clusters/detail"] {
             assert_eq!(get(list).by(who).status(200).text.contains(&uuid), sees, "{list} by {who}");
@@ -133,8 +180,16 @@ fn a_delete_is_answered_204_and_shown_at_once() {
 fn a_cluster_may_be_deleted_in_any_status() {
     let uuid = complete(json!({}));
     for status in [
-        "CREATE_IN_PROGRESS", "CREATE_FAILED", "CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_FAILED",
-        "UPDATE_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_FAILED", "ROLLBACK_FAILED", "RESUME_FAILED",
+        "CREATE_IN_PROGRESS",
+        "CREATE_FAILED",
+        "CREATE_COMPLETE",
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_FAILED",
+        "UPDATE_COMPLETE",
+        "DELETE_IN_PROGRESS",
+        "DELETE_FAILED",
+        "ROLLBACK_FAILED",
+        "RESUME_FAILED",
     ] {
         rests(&uuid, "CREATE_COMPLETE");
         world().write(&format!("UPDATE cluster SET status = '{status}' WHERE uuid = '{uuid}'"));

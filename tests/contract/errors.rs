@@ -7,16 +7,21 @@ use super::ask::*;
 #[test]
 fn an_error_is_one_entry_with_six_members() {
     let body = get("/v1/clusters/x").ok(404);
-    assert_eq!(body, json!({"errors": [{
+    assert_eq!(
+        body,
+        json!({"errors": [{
         "request_id": "", "code": "client", "status": 404, "title": "Cluster x could not be found",
-        "detail": "Cluster x could not be found.", "links": []}]}));
+        "detail": "Cluster x could not be found.", "links": []}]})
+    );
 }
 
 #[test]
 fn the_title_is_the_text_before_the_first_full_stop_and_the_detail_is_all_of_it() {
     let body = get("/v1/clusters/a.b").ok(404);
-    assert_eq!((&body["errors"][0]["title"], &body["errors"][0]["detail"]),
-        (&json!("Cluster a"), &json!("Cluster a.b could not be found.")));
+    assert_eq!(
+        (&body["errors"][0]["title"], &body["errors"][0]["detail"]),
+        (&json!("Cluster a"), &json!("Cluster a.b could not be found."))
+    );
 }
 
 #[test]

@@ -66,7 +66,10 @@ fn only_a_new_template_has_a_location() {
     let answer = post("/v1/clustertemplates").with(template_body(json!({}))).status(201);
     let uuid = answer.json()["uuid"].as_str().unwrap().to_owned();
     let location = answer.header("location").unwrap();
-    assert!(location.starts_with("http://") && location.ends_with(&format!("/v1/clustertemplates/{uuid}")), "{location}");
+    assert!(
+        location.starts_with("http://") && location.ends_with(&format!("/v1/clustertemplates/{uuid}")),
+        "{location}"
+    );
     assert_eq!(post("/v1/clusters").with(cluster_body(json!({}))).status(202).header("location"), None);
 }
 

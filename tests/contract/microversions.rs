@@ -180,9 +180,23 @@ fn since_1_13_the_backends_identifier_is_called_cluster_id_instead_of_stack_id()
 fn fields_that_came_without_a_version_are_there_at_1_1() {
     let full = get(format!("/v1/clusters/{}", cluster(json!({})))).at("1.1").ok(200);
     for field in [
-        "keypair", "docker_volume_size", "labels", "flavor_id", "master_flavor_id", "project_id", "user_id",
-        "health_status", "health_status_reason", "fixed_network", "fixed_subnet", "floating_ip_enabled",
-        "merge_labels", "labels_overridden", "labels_added", "labels_skipped", "master_lb_enabled",
+        "keypair",
+        "docker_volume_size",
+        "labels",
+        "flavor_id",
+        "master_flavor_id",
+        "project_id",
+        "user_id",
+        "health_status",
+        "health_status_reason",
+        "fixed_network",
+        "fixed_subnet",
+        "floating_ip_enabled",
+        "merge_labels",
+        "labels_overridden",
+        "labels_added",
+        "labels_skipped",
+        "master_lb_enabled",
     ] {
         assert!(full.get(field).is_some(), "{field}: {full}");
     }

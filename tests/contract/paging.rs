@@ -24,8 +24,7 @@ fn three() {
     *made = std::sync::Arc::downgrade(&world);
 }
 
-const LISTS: [&str; 4] =
-    ["/v1/clusters", "/v1/clusters/detail", "/v1/clustertemplates", "/v1/clustertemplates/detail"];
+const LISTS: [&str; 4] = ["/v1/clusters", "/v1/clusters/detail", "/v1/clustertemplates", "/v1/clustertemplates/detail"];
 
 fn page(path: &str) -> Value {
     get(path).by(STRANGER).ok(200)
@@ -66,7 +65,8 @@ fn equal_rows_are_in_the_order_of_making() {
 
 #[test]
 fn what_is_no_column_cannot_be_sorted_by() {
-    for (list, key) in [("/v1/clusters", "node_count"), ("/v1/clusters", "colour"), ("/v1/clustertemplates", "colour")] {
+    for (list, key) in [("/v1/clusters", "node_count"), ("/v1/clusters", "colour"), ("/v1/clustertemplates", "colour")]
+    {
         let text = format!("The sort_key value \"{key}\" is an invalid field for sorting");
         get(format!("{list}?sort_key={key}")).expect(400, &text);
     }

@@ -116,6 +116,9 @@ fn a_missing_part_of_the_path_is_named() {
         ("DELETE", "/v1/quotas", "project_id"),
         ("PATCH", "/v1/quotas", "project_id"),
         ("PATCH", "/v1/certificates", "cluster_ident"),
+        ("PATCH", "/v1/credentials", "cluster_ident"),
+        ("PATCH", "/v1/clusters/x/nodegroups", "nodegroup_id"),
+        ("DELETE", "/v1/clusters/x/nodegroups/", "nodegroup_id"),
         ("PATCH", "/v1/federations", "federation_ident"),
         ("DELETE", "/v1/federations", "federation_ident"),
     ] {

@@ -42,8 +42,7 @@ fn a_boolean_may_come_as_one_as_0_or_1_or_as_a_word() {
     for value in [json!(true), json!(1), json!("true"), json!("Yes"), json!("ON"), json!("1"), json!("t"), json!("y")] {
         assert_eq!(template_with("registry_enabled", value.clone()), true, "{value}");
     }
-    for value in
-        [json!(false), json!(0), json!("False"), json!("no"), json!("off"), json!("0"), json!("f"), json!("N")]
+    for value in [json!(false), json!(0), json!("False"), json!("no"), json!("off"), json!("0"), json!("f"), json!("N")]
     {
         assert_eq!(template_with("floating_ip_enabled", value.clone()), false, "{value}");
     }

@@ -65,8 +65,16 @@ fn what_only_the_server_sets_cannot_be_patched() {
 fn mandatory_attributes_cannot_be_removed() {
     let made = template(json!({}));
     for field in [
-        "coe", "image_id", "external_network_id", "network_driver", "cluster_distro", "registry_enabled",
-        "tls_disabled", "public", "server_type", "hidden",
+        "coe",
+        "image_id",
+        "external_network_id",
+        "network_driver",
+        "cluster_distro",
+        "registry_enabled",
+        "tls_disabled",
+        "public",
+        "server_type",
+        "hidden",
     ] {
         let text = format!("'/{field}' is a mandatory attribute and can not be removed");
         patch(path(&made)).with(remove(&format!("/{field}"))).expect(400, &text);

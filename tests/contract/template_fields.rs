@@ -151,7 +151,7 @@ fn the_api_port_is_from_1024_to_65535() {
 #[test]
 fn a_volume_has_at_least_one_gibibyte() {
     kept("docker_volume_size", json!(1));
-    refused("docker_volume_size", json!(0), "Allowed: an integer of at least 1.");
+    refused("docker_volume_size", json!(0), "Allowed: an integer from 1 to 2147483647.");
 }
 
 #[test]

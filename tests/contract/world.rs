@@ -118,7 +118,7 @@ pub(crate) fn rests(uuid: &str, status: &str) {
          stack_id = '0e1c8f6e-0000-4000-8000-000000000000' WHERE uuid = '{uuid}'"
     ));
     world.write(&format!("UPDATE nodegroup SET status = '{status}' WHERE cluster_uuid = '{uuid}'"));
-    world.write(&format!("DELETE FROM operation WHERE cluster_uuid = '{uuid}'"));
+    world.write(&format!("UPDATE operation SET active = NULL, state = 'succeeded' WHERE cluster_uuid = '{uuid}'"));
 }
 
 /// The cluster as shown.
