@@ -266,15 +266,6 @@ fn the_member_of_old_is_unknown() {
     post("/v1/certificates").with(json!({"bay_uuid": "x", "csr": "x"})).expect(400, text);
 }
 
-#[test]
-fn without_tls_there_are_an_authority_and_signatures_all_the_same() {
-    let world = world();
-    let living = world.living();
-    get(format!("/v1/certificates/{}", living.plain)).of(&living.service).status(200);
-    let body = json!({"cluster_uuid": living.plain, "csr": csr(EC, &[])});
-    post("/v1/certificates").of(&living.service).with(body).status(201);
-}
-
 /// 4.2: as clients put it into their configuration.
 #[test]
 fn a_complete_cluster_tells_its_addresses_and_versions() {

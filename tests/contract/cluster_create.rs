@@ -119,3 +119,11 @@ fn labels_that_the_driver_cannot_follow_are_refused_all_at_once() {
     let body = cluster_body(json!({"labels": labels}));
     post("/v1/clusters").with(body).refused(400, &["kube_tag", "etcd_volume_size", "flannel_network_subnetlen"]);
 }
+
+/// Ours: Kubernetes has no port without TLS any more; the template may say so for the sake of its clients.
+#[test]
+fn without_tls_there_is_no_kubernetes_cluster() {
+    let open = template(json!({"tls_disabled": true}));
+    let body = cluster_body(json!({"cluster_template_id": open["uuid"]}));
+    post("/v1/clusters").with(body).refused(400, &["tls_disabled", "allowed: false"]);
+}

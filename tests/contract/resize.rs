@@ -1,4 +1,4 @@
-//! 4.7: resizing a nodegroup. (In which statuses: `gates`.)
+//! 4.7: resizing a nodegroup. (In which statuses: `gates`; which nodes go: `tests/update.rs`.)
 
 use serde_json::{Value, json};
 
@@ -87,13 +87,6 @@ fn a_maximum_of_0_or_none_is_no_bound() {
 fn masters_cannot_be_resized() {
     let text = "Resizing the master nodegroup is not supported by this driver.";
     refused(json!({"node_count": 3, "nodegroup": "default-master"}), text);
-}
-
-/// Ours: Magnum leaves it to its drivers, which may take any node instead.
-#[test]
-fn a_node_to_remove_must_be_one_of_the_nodegroups() {
-    let body = json!({"node_count": 1, "nodes_to_remove": ["no-such-node"]});
-    resize(&complete(json!({"node_count": 2})), body).refused(400, &["nodes_to_remove", "no-such-node"]);
 }
 
 #[test]

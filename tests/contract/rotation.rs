@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::ask::*;
-use super::world::{complete, template};
+use super::world::complete;
 
 #[test]
 fn a_rotation_takes_no_body() {
@@ -27,13 +27,6 @@ fn a_strangers_cluster_is_404() {
     for path in [format!("/v1/certificates/{uuid}"), format!("/v1/credentials/{uuid}")] {
         patch(path).by(STRANGER).expect(404, &format!("Cluster {uuid} could not be found."));
     }
-}
-
-#[test]
-fn without_tls_there_is_no_authority_to_rotate() {
-    let open = template(json!({"tls_disabled": true}));
-    let uuid = complete(json!({"cluster_template_id": open["uuid"]}));
-    patch(format!("/v1/certificates/{uuid}")).refused(400, &["TLS", "tls_disabled"]);
 }
 
 #[test]

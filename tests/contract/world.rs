@@ -2,15 +2,14 @@
 
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::ask::{MEMBER, OWN_ADMIN, get, post, token};
-use super::support::cloud::{CLOUD, Faults};
 use super::support::service::Service;
 use super::support::shared::Shared;
-use super::support::{unique, wait_for};
+use super::support::unique;
 
 static WORLD: Shared<World> = Shared::new(World::make);
 
@@ -24,19 +23,25 @@ pub(crate) struct World {
 /// The world that all tests of a moment share; it ends with the last of them.
 pub(crate) fn world() -> Arc<World> {
     thread_local! {
-        static HELD: Held = Held(WORLD.get());
+        static HELD: Held = Held(Some(WORLD.get()));
     }
-    HELD.with(|held| held.0.clone())
+    HELD.with(|held| held.0.clone().unwrap())
 }
 
 /// Held by a test's thread to its end.
-struct Held(Arc<World>);
+struct Held(Option<Arc<World>>);
 
 impl Drop for Held {
     fn drop(&mut self) {
+        let Some(world) = self.0.take() else { return };
         // Between two tests there may be a moment in which nobody else holds it.
-        if Arc::strong_count(&self.0) == 1 {
+        if Arc::strong_count(&world) == 1 {
             std::thread::sleep(Duration::from_millis(100));
+        }
+        // What a thread may use is gone when its own variables go.
+        let ended = std::thread::spawn(move || drop(world)).join();
+        if ended.is_err() {
+            eprintln!("the world did not end well");
         }
     }
 }
@@ -131,26 +136,16 @@ pub(crate) struct Living {
     pub(crate) service: Service,
     /// A cluster of [`MEMBER`], complete.
     pub(crate) whole: Value,
-    /// A cluster of [`MEMBER`] without TLS, whose nodes never boot.
-    pub(crate) plain: String,
-    _silent: Faults,
 }
 
 impl Living {
     fn make() -> Self {
-        let name = unique("plain");
-        let silent = CLOUD.nodes(vec![json!({"name": name, "silent": true})]);
         let service = Service::start(&[]);
         let member = token(MEMBER);
         let template = service.template(&member, json!({}));
-        let open = service.template(&member, json!({"tls_disabled": true}));
         let whole = service.cluster(&member, &template, json!({"name": unique("whole"), "node_count": 1}));
-        let plain = service.cluster(&member, &open, json!({"name": name, "node_count": 0}));
         let whole = service.complete(&member, &whole);
-        wait_for("the authority of the cluster without TLS", Duration::from_secs(60), || {
-            (service.call(&member, "GET", &format!("/certificates/{plain}"), None).status == 200).then_some(())
-        });
-        Self { service, whole, plain, _silent: silent }
+        Self { service, whole }
     }
 
     /// The UUID of the complete cluster.
@@ -168,22 +163,16 @@ impl World {
 
 impl Drop for Living {
     fn drop(&mut self) {
-        let member = token(MEMBER);
-        let both = [self.uuid(), &self.plain].map(|uuid| format!("/clusters/{uuid}"));
-        let asked = both.iter().map(|path| self.service.call(&member, "DELETE", path, None).status);
-        if asked.collect::<Vec<_>>() != [204, 204] {
-            eprintln!("the clusters {} are left behind", both.join(", "));
-            return;
-        }
-        // No panic here: it would end the program before the other tests have told what they found.
-        let end = std::time::Instant::now() + Duration::from_secs(120);
-        let left = |path: &String| self.service.call(&member, "GET", path, None).status != 404;
-        while both.iter().any(left) {
-            if std::time::Instant::now() > end {
-                eprintln!("the clusters {} are still there", both.join(", "));
+        let (member, path) = (token(MEMBER), format!("/clusters/{}", self.uuid()));
+        let asked = self.service.call(&member, "DELETE", &path, None).status;
+        let end = Instant::now() + Duration::from_secs(120);
+        while asked == 204 && Instant::now() < end {
+            if self.service.call(&member, "GET", &path, None).status == 404 {
                 return;
             }
             std::thread::sleep(Duration::from_millis(200));
         }
+        // No panic: it would end the program before the other tests have told what they found.
+        eprintln!("the cluster {} is left behind", self.uuid());
     }
 }
