@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::ask::{MEMBER, OWN_ADMIN, get, post, token};
 use super::support::service::Service;
 use super::support::shared::Shared;
-use super::support::unique;
+use super::support::{unique, wait_for};
 
 static WORLD: Shared<World> = Shared::new(World::make);
 
@@ -134,8 +134,8 @@ pub(crate) fn shown(uuid: &str) -> Value {
 /// A whole service, in which conductor and nodes do their work.
 pub(crate) struct Living {
     pub(crate) service: Service,
-    /// A cluster of [`MEMBER`], complete.
-    pub(crate) whole: Value,
+    /// A cluster of [`MEMBER`] that has its keys.
+    pub(crate) cluster: Value,
 }
 
 impl Living {
@@ -143,14 +143,18 @@ impl Living {
         let service = Service::start(&[]);
         let member = token(MEMBER);
         let template = service.template(&member, json!({}));
-        let whole = service.cluster(&member, &template, json!({"name": unique("whole"), "node_count": 1}));
-        let whole = service.complete(&member, &whole);
-        Self { service, whole }
+        let uuid = service.cluster(&member, &template, json!({"name": unique("living"), "node_count": 1}));
+        let living = Self { cluster: service.show(&member, &uuid), service };
+        wait_for("the cluster's authority", Duration::from_secs(60), || {
+            let asked = living.service.call(&member, "GET", &format!("/certificates/{uuid}"), None);
+            (asked.status == 200).then_some(())
+        });
+        living
     }
 
-    /// The UUID of the complete cluster.
+    /// The cluster's UUID.
     pub(crate) fn uuid(&self) -> &str {
-        self.whole["uuid"].as_str().unwrap()
+        self.cluster["uuid"].as_str().unwrap()
     }
 }
 
