@@ -104,15 +104,16 @@ fn an_unknown_authority_is_400() {
     get(format!("/v1/certificates/{uuid}?ca_cert_type=vault")).of(&world.living().service).expect(400, &text);
 }
 
+/// What follows the cluster's name is ours: for Magnum all three are called by the name alone, and look the same.
 #[test]
 fn an_authority_is_self_signed_under_the_clusters_name_with_one_rsa_key() {
     let (world, _) = living();
     let name = world.living().cluster["name"].as_str().unwrap();
-    for query in ["", "/etcd", "/front-proxy"] {
+    for (query, purpose) in [("", "Kubernetes"), ("/etcd", "etcd"), ("/front-proxy", "front-proxy")] {
         let text = text(&pem(query));
         for part in [
-            &*format!("Issuer: CN={name}\n"),
-            &*format!("Subject: CN={name}\n"),
+            &*format!("Issuer: CN={name} {purpose} CA\n"),
+            &*format!("Subject: CN={name} {purpose} CA\n"),
             "sha256WithRSAEncryption",
             "Public-Key: (2048 bit)",
             "CA:TRUE, pathlen:0",
@@ -161,7 +162,7 @@ fn the_subject_is_the_requests_and_the_issuer_the_cluster() {
     let name = world.living().cluster["name"].as_str().unwrap();
     let text = leaf(csr(EC, &[]));
     assert!(text.contains("Subject: O=system:masters, CN=admin\n"), "{text}");
-    assert!(text.contains(&format!("Issuer: CN={name}\n")), "{text}");
+    assert!(text.contains(&format!("Issuer: CN={name} Kubernetes CA\n")), "{text}");
 }
 
 #[test]
