@@ -90,39 +90,42 @@ fn canonical_path(path: &str) -> String {
 }
 
 /// The argument that a verb on a collection misses, where the same verb is known on its items.
-const MISSING: [(&str, Method, &str); 6] = [
+const MISSING: [(&str, Method, &str); 10] = [
     ("/v1/clustertemplates", Method::PATCH, "cluster_template_ident"),
     ("/v1/clustertemplates", Method::DELETE, "cluster_template_ident"),
     ("/v1/clusters", Method::PATCH, "cluster_ident"),
     ("/v1/clusters", Method::DELETE, "cluster_ident"),
     ("/v1/quotas", Method::PATCH, "project_id"),
     ("/v1/quotas", Method::DELETE, "project_id"),
+    ("/v1/certificates", Method::PATCH, "cluster_ident"),
+    ("/v1/credentials", Method::PATCH, "cluster_ident"),
+    ("/v1/federations", Method::PATCH, "federation_ident"),
+    ("/v1/federations", Method::DELETE, "federation_ident"),
 ];
+
+/// What such a request misses, if that is what is wrong with it.
+fn missing(method: &Method, path: &str) -> Option<&'static str> {
+    let change = [Method::PATCH, Method::DELETE].contains(method);
+    let below = |collection: &str| path.strip_prefix(collection);
+    if change && below("/v1/clusters/").is_some_and(|rest| rest.split('/').skip(1).eq(["nodegroups"])) {
+        return Some("nodegroup_id");
+    }
+    let verb = change || *method == Method::GET;
+    if verb && below("/v1/quotas/").is_some_and(|rest| !rest.contains('/')) {
+        return Some("resource");
+    }
+    MISSING.iter().find(|(collection, verb, _)| *collection == path && verb == method).map(|(.., argument)| *argument)
+}
 
 /// Answers a verb that the resource does not know.
 pub async fn unknown_verb(method: Method, uri: Uri) -> Error {
-    match MISSING.iter().find(|(path, verb, _)| *path == uri.path() && *verb == method) {
-        Some((_, _, argument)) => Error::missing(argument),
-        None if is_nodegroups(uri.path()) && matches!(method, Method::PATCH | Method::DELETE) => {
-            Error::missing("nodegroup_id")
-        }
-        None => Error::no_such_verb(),
-    }
-}
-
-/// Whether the path is that of a cluster's nodegroups.
-fn is_nodegroups(path: &str) -> bool {
-    let cluster = path.strip_prefix("/v1/clusters/").and_then(|rest| rest.strip_suffix("/nodegroups"));
-    cluster.is_some_and(|cluster| !cluster.is_empty() && !cluster.contains('/'))
+    missing(&method, uri.path()).map_or_else(Error::no_such_verb, Error::missing)
 }
 
 /// Answers a path that leads nowhere, or stops short.
 pub async fn unknown_path(method: Method, uri: Uri) -> Error {
-    let project = uri.path().strip_prefix("/v1/quotas/").filter(|rest| !rest.contains('/'));
-    if project.is_some() && matches!(method, Method::GET | Method::PATCH | Method::DELETE) {
-        return Error::missing("resource");
-    }
-    Error::no_such_path().because(format!("no such path: {}", excerpt(uri.path())))
+    let nowhere = || Error::no_such_path().because(format!("no such path: {}", excerpt(uri.path())));
+    missing(&method, uri.path()).map_or_else(nowhere, Error::missing)
 }
 
 #[cfg(test)]
@@ -146,6 +149,22 @@ mod tests {
             ("/v1.json", "/v1/v1.json"),
         ] {
             assert_eq!(canonical_path(given), meant, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_stops_short_misses_an_argument() {
+        for (method, path, argument) in [
+            (Method::DELETE, "/v1/clusters", Some("cluster_ident")),
+            (Method::PATCH, "/v1/clusters/x/nodegroups", Some("nodegroup_id")),
+            (Method::GET, "/v1/quotas/x", Some("resource")),
+            (Method::PATCH, "/v1/credentials", Some("cluster_ident")),
+            (Method::PUT, "/v1/clusters", None),
+            (Method::DELETE, "/v1/clusters/x/nodegroups/y", None),
+            (Method::DELETE, "/v1/clusters/x/y", None),
+            (Method::POST, "/v1/quotas/x", None),
+        ] {
+            assert_eq!(missing(&method, path), argument, "{method} {path}");
         }
     }
 
