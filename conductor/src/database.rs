@@ -16,7 +16,7 @@ use sea_orm::{
 use secrecy::ExposeSecret;
 
 use crate::{Config, Error, Kind, Result};
-use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, operation, quota, service};
+use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, notification, operation, quota, service};
 
 /// How long a writer waits for another one, and a request for a free connection.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -142,6 +142,7 @@ pub fn expected_tables() -> Vec<Columns> {
         table::<node::row::Entity>(),
         table::<node::token::Entity>(),
         table::<nodegroup::row::Entity>(),
+        table::<notification::row::Entity>(),
         table::<operation::row::Entity>(),
         table::<quota::row::Entity>(),
         table::<quota::usage::Entity>(),

@@ -51,10 +51,10 @@ async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> R
     if active.iter().any(|active| active.kind == KIND.name) {
         return Ok(false);
     }
-    operation::store::supersede(&transaction, uuid).await?;
     store::set_status(&transaction, uuid, Status::DeleteInProgress, None).await?;
     let changes = nodegroup::store::Changes { status: Some(Status::DeleteInProgress), ..Default::default() };
     nodegroup::store::change_all(&transaction, uuid, changes).await?;
+    operation::store::supersede(&transaction, uuid).await?;
     operation::store::insert(&transaction, operation).await?;
     transaction.commit().await?;
     Ok(true)
@@ -180,8 +180,13 @@ async fn secrets(conductor: &Conductor, work: &Work) -> StepResult {
 /// Removes the rows; from now on the cluster is absent.
 async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
     let transaction = database::begin(&conductor.db).await?;
+    store::take(&transaction, &work.cluster.uuid).await?;
+    if !operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await? {
+        return Ok(Next::Done);
+    }
+    // From the rows that go then.
+    operation::store::tell(&transaction, &work.operation.uuid).await?;
     store::remove(&transaction, &work.cluster.uuid).await?;
-    operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await?;
     transaction.commit().await.map_err(crate::Error::from)?;
     tracing::info!(name = %work.cluster.name, "cluster deleted");
     Ok(Next::Done)

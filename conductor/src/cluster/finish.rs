@@ -58,7 +58,8 @@ impl Ending {
 
 /// Ends the operation and gives its nodegroups their status, and the cluster its own if no other operation of it is
 /// under way; `changes` are made to the cluster in any case. False, and nothing done, when it had ended before. Run it
-/// in one transaction with what else goes with the end.
+/// in one transaction with what else goes with the end, and after that, since the notification says what the records
+/// say then; the transaction begins with [`store::take`], and is committed only if this is true.
 ///
 /// The last operation to end decides: the cluster is `UPDATE_FAILED` when any nodegroup has failed.
 ///
@@ -93,6 +94,7 @@ pub async fn close(
         (changes.status, changes.status_reason) = (Some(status), Some(Some(reason)));
     }
     store::change(c, uuid, changes).await?;
+    operation::store::tell(c, &operation.uuid).await?;
     Ok(true)
 }
 
@@ -145,9 +147,7 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
         ..Default::default()
     };
     let transaction = database::begin(&conductor.db).await?;
-    if !close(&transaction, &work.operation, &Ending::Complete(reason), changes).await? {
-        return Ok(());
-    }
+    store::take(&transaction, uuid).await?;
     for group in work.nodegroups.iter().filter(|group| group.is_default) {
         let nodes = if group.role == "master" { &addresses.master_addresses } else { &addresses.node_addresses };
         let changes = nodegroup::store::Changes {
@@ -161,7 +161,9 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
         // Every node has its certificates: the tokens, which readers of the project can find in Heat, open nothing more.
         node::store::delete_tokens(&transaction, uuid, None).await?;
     }
-    transaction.commit().await?;
+    if close(&transaction, &work.operation, &Ending::Complete(reason), changes).await? {
+        transaction.commit().await?;
+    }
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use super::row::{ActiveModel, Column, Entity};
 use super::{Fault, Operation, State};
 use crate::cluster::row as cluster;
 use crate::column::{Moment, now};
+use crate::notification::{self, Outcome};
 use crate::{Error, Result};
 
 /// Observations written by one statement.
@@ -40,6 +41,8 @@ pub struct NewOperation {
     pub request_id: Option<String>,
     /// The requester's token, sealed.
     pub token: Option<Vec<u8>>,
+    /// Whether its beginning and end are notified.
+    pub notifies: bool,
 }
 
 /// What the watcher saw of an operation's stack.
@@ -122,11 +125,13 @@ pub async fn insert(c: &impl ConnectionTrait, new: NewOperation) -> Result<Opera
         observed_status: None,
         observed_reason: None,
         observed_at: None,
+        notifies: new.notifies,
     };
     let mut row = ActiveModel::from(operation.clone()).reset_all();
     row.id = ActiveValue::NotSet;
     let inserted = Entity::insert(row).exec(c).await.map_err(|error| taken(error, &operation.cluster_uuid))?;
     operation.id = inserted.last_insert_id;
+    notification::store::record(c, &operation, Outcome::Pending).await?;
     Ok(operation)
 }
 
@@ -382,7 +387,7 @@ pub async fn observe(c: &impl ConnectionTrait, observations: &[Observation], at:
 }
 
 /// Ends the operation, lets the next one in and forgets the requester's token; false when it had ended before. Run it
-/// in one transaction with the change of the cluster's status that goes with it.
+/// in one transaction with the change of the cluster's status that goes with it, and with [`tell`] after that change.
 ///
 /// # Errors
 /// The database does not answer.
@@ -400,6 +405,16 @@ pub async fn finish(c: &impl ConnectionTrait, uuid: &str, end: End) -> Result<bo
     set(c, uuid, row).await
 }
 
+/// Records the notification of an operation's end, with the cluster as it is in the transaction by now.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn tell(c: &impl ConnectionTrait, uuid: &str) -> Result<()> {
+    let Some(ended) = find(c, uuid).await?.filter(|operation| operation.state.is_final()) else { return Ok(()) };
+    let outcome = if ended.state == State::Succeeded { Outcome::Success } else { Outcome::Failure };
+    notification::store::record(c, &ended, outcome).await
+}
+
 /// Ends all active operations of the cluster because another one takes their place, and returns them as they were. Run
 /// it in one transaction with the [`insert`] of the other one.
 ///
@@ -410,6 +425,7 @@ pub async fn supersede(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<V
     for operation in active(c, cluster_uuid).await? {
         let end = End { state: State::Superseded, code: None, message: None, fault: None };
         if finish(c, &operation.uuid, end).await? {
+            tell(c, &operation.uuid).await?;
             superseded.push(operation);
         }
     }
