@@ -100,8 +100,9 @@ impl Generator {
         if body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
             headers.push(("content-type", "application/json".into()));
         }
-        // What is told of a federation is that there are none.
-        let alone = good_path && good_query && good_headers && !route.starts_with("/v1/federations");
+        // There are no federations, and our signing request is none: that is told whatever else is wrong.
+        let hopeless = ["/v1/federations", "/v1/certificates"].iter().any(|hopeless| route.starts_with(hopeless));
+        let alone = good_path && good_query && good_headers && !hopeless;
         let suspect = suspect.filter(|_| alone).map(|(field, value)| (field, self.resolved(&value)));
         Wanted { method, path: self.resolved(&format!("{path}{query}")), headers, body, suspect }
     }
