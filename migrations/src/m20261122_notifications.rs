@@ -9,7 +9,7 @@ use crate::step::{Change, Step};
 /// In order.
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "m20261122_notifications_000001_notification", change: Change::Table(notification) },
-    Step { name: "m20261122_notifications_000002_notifies", change: Change::Column("operation", "notifies", notifies) },
+    Step { name: "m20261122_notifications_000002_notifies", change: Change::Column("operation", "notifies", no) },
     Step {
         name: "m20261122_notifications_000003_cluster_trustee",
         change: Change::Statement("CREATE INDEX IF NOT EXISTS ix_cluster_trustee ON cluster (trustee_user_id)"),
@@ -34,6 +34,6 @@ fn notification(db: DbBackend) -> TableCreateStatement {
 }
 
 /// Whether the operation's beginning and end are notified; the previous release's are not.
-fn notifies(name: &'static str) -> ColumnDef {
+fn no(name: &'static str) -> ColumnDef {
     boolean(name).default(false).take()
 }

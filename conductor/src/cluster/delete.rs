@@ -20,7 +20,7 @@ const PATIENCE: TimeDelta = TimeDelta::hours(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Heat's API gives its engine this long (`rpc_response_timeout`, 60 s by default) to take a stack in, and some more.
-pub(crate) const HEATS_LONGEST_ANSWER: TimeDelta = TimeDelta::seconds(90);
+const HEATS_LONGEST_ANSWER: TimeDelta = TimeDelta::seconds(90);
 
 /// How many times Heat is asked anew to delete a stack whose deletion it failed.
 const TRIES: u64 = 5;
@@ -181,10 +181,11 @@ async fn secrets(conductor: &Conductor, work: &Work) -> StepResult {
 async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
     let transaction = database::begin(&conductor.db).await?;
     store::take(&transaction, &work.cluster.uuid).await?;
-    // The notification of the end is made from the rows that go then.
     if !operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await? {
         return Ok(Next::Done);
     }
+    // From the rows that go then.
+    operation::store::tell(&transaction, &work.operation.uuid).await?;
     store::remove(&transaction, &work.cluster.uuid).await?;
     transaction.commit().await.map_err(crate::Error::from)?;
     tracing::info!(name = %work.cluster.name, "cluster deleted");

@@ -1,7 +1,6 @@
 //! Settling a cluster: complete or failed, in one transaction with its operation.
 
 use drivers::Addresses;
-use crate::database::Connection;
 
 use super::{Action, Changes, Status, store};
 use crate::nodegroup::Nodegroup;
@@ -58,14 +57,15 @@ impl Ending {
 
 /// Ends the operation and gives its nodegroups their status, and the cluster its own if no other operation of it is
 /// under way; `changes` are made to the cluster in any case. False, and nothing done, when it had ended before. Run it
-/// in one transaction with what else goes with the end, and after that, so that the notification tells of it.
+/// in one transaction with what else goes with the end, and after that, since the notification says what the records
+/// say then; the transaction begins with [`store::take`], and is committed only if this is true.
 ///
 /// The last operation to end decides: the cluster is `UPDATE_FAILED` when any nodegroup has failed.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn close(
-    c: &impl Connection,
+    c: &impl database::Connection,
     operation: &Operation,
     ending: &Ending,
     mut changes: Changes,
@@ -73,7 +73,7 @@ pub async fn close(
     // Two that end at the same time must see each other: the cluster's row comes first.
     let uuid = &operation.cluster_uuid;
     store::take(c, uuid).await?;
-    if !operation::store::is_active(c, &operation.uuid).await? {
+    if !operation::store::finish(c, &operation.uuid, ending.end()?).await? {
         return Ok(false);
     }
     let kind = Kind::find(&operation.kind);
@@ -86,14 +86,15 @@ pub async fn close(
             None => drop(nodegroup::store::change_defaults(c, uuid, changes).await?),
         }
     }
-    if operation::store::active(c, uuid).await?.iter().all(|active| active.uuid == operation.uuid) {
+    if operation::store::active(c, uuid).await?.is_empty() {
         let own = ending.status(kind.map_or(Action::Update, |kind| kind.cluster));
         let nodegroups = nodegroup::store::of_clusters(c, std::slice::from_ref(uuid)).await?;
         let (status, reason) = decided(own, reason, &nodegroups);
         (changes.status, changes.status_reason) = (Some(status), Some(Some(reason)));
     }
     store::change(c, uuid, changes).await?;
-    operation::store::finish(c, &operation.uuid, ending.end()?).await
+    operation::store::tell(c, &operation.uuid).await?;
+    Ok(true)
 }
 
 /// The cluster's status: its last operation's, unless a nodegroup is left that has failed.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, Phase, Target};
 use super::members::{node_name, prefix, reported};
 use super::progress::{LONGEST_WAIT, Nodes, node_fault};
-use super::{Action, Changes, Cluster, Ending, Owner, change, close, gate, members, spec, submit};
+use super::{Action, Changes, Cluster, Ending, Owner, change, close, gate, members, spec, store, submit};
 use crate::column::now;
 use crate::node::Phase as NodePhase;
 use crate::nodegroup::{self, DEFAULT_WORKER, MASTER, Nodegroup};
@@ -292,7 +292,7 @@ async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count:
     // What was removed cannot come back: where that was undone, other nodes came, and need the token.
     let all_in = matches!(ending, Ending::Complete(_)) || noted(work, "removed").is_empty();
     let transaction = database::begin(&conductor.db).await?;
-    super::store::take(&transaction, &work.cluster.uuid).await?;
+    store::take(&transaction, &work.cluster.uuid).await?;
     let changes = nodegroup::store::Changes {
         node_count: node_count.and_then(|count| i32::try_from(count).ok()),
         node_addresses: Some(addresses.into()),
@@ -353,10 +353,10 @@ fn too_late(work: &Work) -> bool {
 /// Nothing was changed: the number of nodes is what it was.
 async fn settle_as_before(conductor: &Conductor, work: &Work, ending: &Ending, previous: u32) -> StepResult {
     let transaction = database::begin(&conductor.db).await?;
+    store::take(&transaction, &work.cluster.uuid).await?;
+    let changes = nodegroup::store::Changes { node_count: i32::try_from(previous).ok(), ..Default::default() };
+    nodegroup::store::change(&transaction, &work.nodegroup()?.uuid, changes).await?;
     if close(&transaction, &work.operation, ending, Changes::default()).await? {
-        let node_count = i32::try_from(previous).ok();
-        let changes = nodegroup::store::Changes { node_count, ..Default::default() };
-        nodegroup::store::change(&transaction, &work.nodegroup()?.uuid, changes).await?;
         transaction.commit().await.map_err(Error::from)?;
     }
     Ok(Next::Done)

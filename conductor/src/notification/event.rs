@@ -7,7 +7,7 @@ use super::Outcome;
 use crate::cluster::{Status, View};
 use crate::column::{Moment, now};
 use crate::nodegroup::{MASTER, Nodegroup};
-use crate::operation::{Kind, Operation};
+use crate::operation::Operation;
 
 /// What a cluster is in CADF's words.
 const CLUSTER: &str = "service/magnum/cluster";
@@ -49,15 +49,11 @@ pub(super) fn payload(operation: &Operation, view: &View, outcome: Outcome) -> V
     })
 }
 
-/// The cluster's status when the operation has come so far, whether its row says so already or not.
+/// The cluster's status; that of one that is gone stands in no row any more.
 fn status(operation: &Operation, view: &View, outcome: Outcome) -> Status {
     match (outcome, action(&operation.kind)) {
-        (Outcome::Pending, _) => view.cluster.status,
-        (Outcome::Success, "create") => Status::CreateComplete,
         (Outcome::Success, "delete") => Status::DeleteComplete,
-        (Outcome::Success, _) => Status::UpdateComplete,
-        (Outcome::Failure, _) if view.cluster.status == Status::RollbackComplete => Status::RollbackComplete,
-        (Outcome::Failure, _) => Kind::find(&operation.kind).map_or(Status::UpdateFailed, |kind| kind.cluster.failed()),
+        _ => view.cluster.status,
     }
 }
 

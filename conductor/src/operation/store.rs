@@ -387,14 +387,11 @@ pub async fn observe(c: &impl ConnectionTrait, observations: &[Observation], at:
 }
 
 /// Ends the operation, lets the next one in and forgets the requester's token; false when it had ended before. Run it
-/// in one transaction with the change of the cluster's status that goes with it, and after that change: the notification
-/// of the end says what the records say then, and transactions that lock in the same order do not lock each other out. A
-/// transaction in which it is false must not be committed.
+/// in one transaction with the change of the cluster's status that goes with it, and with [`tell`] after that change.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn finish(c: &impl ConnectionTrait, uuid: &str, end: End) -> Result<bool> {
-    let outcome = if end.state == State::Succeeded { Outcome::Success } else { Outcome::Failure };
     let row = ActiveModel {
         state: ActiveValue::Set(end.state),
         code: ActiveValue::Set(end.code),
@@ -405,13 +402,17 @@ pub async fn finish(c: &impl ConnectionTrait, uuid: &str, end: End) -> Result<bo
         token: ActiveValue::Set(None),
         ..Default::default()
     };
-    if !set(c, uuid, row).await? {
-        return Ok(false);
-    }
-    if let Some(ended) = find(c, uuid).await? {
-        notification::store::record(c, &ended, outcome).await?;
-    }
-    Ok(true)
+    set(c, uuid, row).await
+}
+
+/// Records the notification of an operation's end, with the cluster as it is in the transaction by now.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn tell(c: &impl ConnectionTrait, uuid: &str) -> Result<()> {
+    let Some(ended) = find(c, uuid).await?.filter(|operation| operation.state.is_final()) else { return Ok(()) };
+    let outcome = if ended.state == State::Succeeded { Outcome::Success } else { Outcome::Failure };
+    notification::store::record(c, &ended, outcome).await
 }
 
 /// Ends all active operations of the cluster because another one takes their place, and returns them as they were. Run
@@ -424,6 +425,7 @@ pub async fn supersede(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<V
     for operation in active(c, cluster_uuid).await? {
         let end = End { state: State::Superseded, code: None, message: None, fault: None };
         if finish(c, &operation.uuid, end).await? {
+            tell(c, &operation.uuid).await?;
             superseded.push(operation);
         }
     }

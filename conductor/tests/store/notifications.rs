@@ -5,7 +5,7 @@ use conductor::cluster::{Changes, Status};
 use conductor::column::now;
 use conductor::notification::Notification;
 use conductor::notification::store::{delete, insert, prune, waiting};
-use conductor::operation::store::{End, finish, supersede};
+use conductor::operation::store::{End, finish, supersede, tell};
 use conductor::{cluster, operation};
 use serde_json::{Value, json};
 
@@ -37,22 +37,31 @@ async fn notifying_cluster(t: &TestDatabase) -> (cluster::Cluster, String) {
     let mut new = sample::new_cluster("c", &template, "p1");
     new.operation.notifies = true;
     let cluster = cluster::store::insert(&t.db, new).await.unwrap().cluster;
-    let operation = operation::store::active(&t.db, &cluster.uuid).await.unwrap().remove(0);
+    let operation = operation::store::active(&t.db, &cluster.uuid).await.unwrap().pop().unwrap();
     assert!(operation.notifies);
     (cluster, operation.uuid)
 }
 
+/// Ends an operation as settling it does: its end, what goes with it, and the word about it.
+async fn end(t: &TestDatabase, operation: &str, how: End, status: Status) {
+    assert!(finish(&t.db, operation, how).await.unwrap());
+    let ended = operation::store::find(&t.db, operation).await.unwrap().unwrap();
+    let api_address = Some(Some("https://a:6443".into()));
+    let changes = Changes { status: Some(status), api_address, ..Default::default() };
+    assert!(cluster::store::change(&t.db, &ended.cluster_uuid, changes).await.unwrap());
+    tell(&t.db, operation).await.unwrap();
+}
+
 async fn an_operation_that_notifies_leaves_an_event_at_its_beginning_and_its_end(t: TestDatabase) {
     let (cluster, created) = notifying_cluster(&t).await;
-    let changes = Changes { api_address: Some(Some("https://a:6443".into())), ..Default::default() };
-    cluster::store::change(&t.db, &cluster.uuid, changes).await.unwrap();
-    assert!(finish(&t.db, &created, End::succeeded()).await.unwrap());
-    assert!(!finish(&t.db, &created, End::succeeded()).await.unwrap(), "and once only");
+    tell(&t.db, &created).await.unwrap();
+    assert_eq!(waiting(&t.db, 100).await.unwrap().len(), 1, "it has not ended");
+    end(&t, &created, End::succeeded(), Status::CreateComplete).await;
     for kind in ["nodegroup.update", "cluster.resize"] {
         let mut new = sample::operation(&cluster, kind);
         new.notifies = true;
         let begun = operation::store::insert(&t.db, new).await.unwrap();
-        assert!(finish(&t.db, &begun.uuid, End::failed("refused", "no", None)).await.unwrap());
+        end(&t, &begun.uuid, End::failed("refused", "no", None), Status::UpdateFailed).await;
     }
     let mut new = sample::operation(&cluster, "cluster.upgrade");
     new.notifies = true;
@@ -125,19 +134,19 @@ async fn an_operation_that_notifies_leaves_an_event_at_its_beginning_and_its_end
 async fn an_operation_that_does_not_notify_leaves_none(t: TestDatabase) {
     let template = sample::kept_template(&t.db, "p1").await;
     let cluster = sample::kept_cluster(&t.db, "c", &template, "p1").await;
-    let operation = operation::store::active(&t.db, &cluster.uuid).await.unwrap().remove(0);
-    finish(&t.db, &operation.uuid, End::succeeded()).await.unwrap();
+    let operation = operation::store::active(&t.db, &cluster.uuid).await.unwrap().pop().unwrap();
+    end(&t, &operation.uuid, End::succeeded(), Status::CreateComplete).await;
     assert_eq!(waiting(&t.db, 100).await.unwrap(), []);
 }
 
 async fn the_end_of_a_deletion_still_tells_of_the_cluster(t: TestDatabase) {
     let (cluster, created) = notifying_cluster(&t).await;
-    finish(&t.db, &created, End::succeeded()).await.unwrap();
+    end(&t, &created, End::succeeded(), Status::CreateComplete).await;
     let mut new = sample::operation(&cluster, "cluster.delete");
     new.notifies = true;
     cluster::store::set_status(&t.db, &cluster.uuid, Status::DeleteInProgress, None).await.unwrap();
     let deletion = operation::store::insert(&t.db, new).await.unwrap();
-    finish(&t.db, &deletion.uuid, End::succeeded()).await.unwrap();
+    end(&t, &deletion.uuid, End::succeeded(), Status::DeleteInProgress).await;
     assert!(cluster::store::remove(&t.db, &cluster.uuid).await.unwrap());
     let events = waiting(&t.db, 100).await.unwrap();
     let delete = "magnum.cluster.delete";

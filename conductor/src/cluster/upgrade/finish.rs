@@ -35,7 +35,6 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
         let text = format!("The cluster template {} was deleted while the upgrade was under way", input.template);
         return Err(Failure::Final(Fault::new(Code::Vanished, text)));
     }
-    let ending = Ending::Complete("Stack UPDATE completed successfully".to_owned());
     cluster::store::take(&transaction, &work.cluster.uuid).await?;
     for (group, changes) in of_groups {
         nodegroup::store::change(&transaction, &group.uuid, changes).await?;
@@ -43,6 +42,7 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
             node::store::delete_tokens(&transaction, &work.cluster.uuid, Some(&group.uuid)).await?;
         }
     }
+    let ending = Ending::Complete("Stack UPDATE completed successfully".to_owned());
     if !close(&transaction, &work.operation, &ending, changes).await? {
         return Ok(Next::Done);
     }
