@@ -89,9 +89,20 @@ impl Phase {
     fn tag(&self, work: &Work) -> String {
         name::tag_of_update(&work.operation.uuid, &self.name)
     }
+
+    /// Whether that was noted of it.
+    fn noted(&self, work: &Work, what: &str) -> bool {
+        work.operation.progress.as_ref().is_some_and(|progress| progress[what][&*self.name] == true)
+    }
+
+    /// Notes that of it; false when the operation has ended.
+    async fn note(&self, conductor: &Conductor, work: &Work, what: &str) -> crate::Result<bool> {
+        let note = |progress: &mut Value| progress[what][&*self.name] = true.into();
+        operation::store::note(&conductor.db, &work.operation.uuid, note).await
+    }
 }
 
-/// Whether Heat has accepted the update, now or before.
+/// Whether Heat has accepted the update, whatever has been sent to it since.
 ///
 /// # Errors
 /// Heat does not answer, or the stack is gone.
@@ -101,11 +112,16 @@ pub(crate) async fn has_begun(
     target: &Target,
     phase: &Phase,
 ) -> Result<bool, Failure> {
-    if work.operation.progress.as_ref().is_none_or(|progress| progress["sent"][&*phase.name] != true) {
-        return Ok(false);
+    if phase.noted(work, "accepted") || !phase.noted(work, "sent") {
+        return Ok(phase.noted(work, "accepted"));
     }
+    // The answer may have been lost.
     let session = authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
-    Ok(present(&session, target).await?.tags.contains(&phase.tag(work)))
+    let begun = present(&session, target).await?.tags.contains(&phase.tag(work));
+    if begun {
+        phase.note(conductor, work, "accepted").await?;
+    }
+    Ok(begun)
 }
 
 /// Hands the update to Heat, unless an earlier try has done so; waits while the stack is busy with something else.
@@ -118,23 +134,20 @@ pub(crate) async fn submit(conductor: &Conductor, work: &Work, target: &Target, 
     let stack = present(&session, target).await?;
     if stack.tags.contains(&phase.tag(work)) {
         tracing::info!(stack = %stack.id, phase = %phase.name, "Heat had accepted this update before");
-        return accepted(conductor, work, target).await;
+        return accepted(conductor, work, target, phase).await;
     }
     if stack.stack_status.ends_with("_IN_PROGRESS") {
         work.say(conductor, &format!("Waiting for the stack, which is {}", stack.stack_status)).await?;
         return Ok(Next::Wait(BUSY));
     }
     let change = (phase.change)(conductor, work, &session, &stack).await?;
-    let noted = operation::store::note(&conductor.db, &work.operation.uuid, |progress| {
-        progress["sent"][&*phase.name] = true.into();
-    });
-    if !noted.await? {
+    if !phase.note(conductor, work, "sent").await? {
         return Ok(Next::Done);
     }
     match send(&session, work, &stack, &phase.tag(work), &change).await {
         Ok(()) => {
             tracing::info!(stack = %stack.id, phase = %phase.name, "Heat has accepted the update");
-            accepted(conductor, work, target).await
+            accepted(conductor, work, target, phase).await
         }
         Err(error) if error.kind == openstack::Kind::Conflict => Ok(Next::Wait(BUSY)),
         Err(error) => Err(error.into()),
@@ -187,7 +200,8 @@ pub(crate) async fn present(session: &Session, target: &Target) -> Result<heat::
     stack.filter(|stack| !stack.stack_status.starts_with("DELETE_")).ok_or_else(vanished)
 }
 
-async fn accepted(conductor: &Conductor, work: &Work, target: &Target) -> StepResult {
+async fn accepted(conductor: &Conductor, work: &Work, target: &Target, phase: &Phase) -> StepResult {
+    phase.note(conductor, work, "accepted").await?;
     operation::store::follow(&conductor.db, &work.operation.uuid, &target.id).await?;
     Ok(Next::Done)
 }
