@@ -6,7 +6,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Api, certificates, cluster_templates, clusters, health, mservices, nodes, openapi, root, stats};
+use crate::{Api, certificates, cluster_templates, clusters, credentials, health, mservices, nodes, openapi, root, stats};
 
 fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::frame())
@@ -21,11 +21,13 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(clusters::detail))
         .routes(routes!(clusters::show, clusters::delete))
         .routes(routes!(nodes::report))
+        .routes(routes!(nodes::orders, nodes::answer))
         .routes(routes!(nodes::service_account))
         .routes(routes!(nodes::cloud_config))
         .routes(routes!(certificates::sign))
-        .routes(routes!(certificates::show))
+        .routes(routes!(certificates::show, certificates::rotate))
         .routes(routes!(certificates::show_of_type))
+        .routes(routes!(credentials::rotate))
         .routes(routes!(mservices::list))
         .routes(routes!(stats::show))
 }

@@ -16,7 +16,7 @@ use sea_orm::{
 use secrecy::ExposeSecret;
 
 use crate::{Config, Error, Kind, Result};
-use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, operation, quota, service};
+use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, operation, order, quota, service};
 
 /// How long a writer waits for another one, and a request for a free connection.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -137,12 +137,15 @@ pub fn expected_tables() -> Vec<Columns> {
     vec![
         table::<certificate::row::Entity>(),
         table::<cluster::row::Entity>(),
+        table::<cluster::spare::row::Entity>(),
         table::<cluster_template::row::Entity>(),
         table::<lease::row::Entity>(),
         table::<node::row::Entity>(),
         table::<node::token::Entity>(),
         table::<nodegroup::row::Entity>(),
         table::<operation::row::Entity>(),
+        table::<order::row::Entity>(),
+        table::<order::AnswerEntity>(),
         table::<quota::row::Entity>(),
         table::<quota::usage::Entity>(),
         table::<service::row::Entity>(),
@@ -157,6 +160,9 @@ pub async fn ping(db: &DatabaseConnection) -> Result<()> {
     db.query_one_raw(Statement::from_string(db.get_database_backend(), "SELECT 1")).await?;
     Ok(())
 }
+
+/// A transaction of the records.
+pub type Transaction = DatabaseTransaction;
 
 /// Begins a transaction that sees what others have committed and, on SQLite, is the only writer from its start.
 ///

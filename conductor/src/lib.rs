@@ -18,6 +18,7 @@ pub mod node;
 pub mod nodegroup;
 pub mod openstack;
 pub mod operation;
+pub mod order;
 pub mod page;
 pub mod pki;
 pub mod quota;

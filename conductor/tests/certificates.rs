@@ -19,7 +19,7 @@ use cloud_file::TestCloud;
 use conductor::certificate::{self, Kind};
 use conductor::cluster::{self, Cluster};
 use conductor::config::SecretStore;
-use conductor::node::BootstrapToken;
+use conductor::node::Holder;
 use conductor::nodegroup::Nodegroup;
 use conductor::openstack::barbican;
 use conductor::{Conductor, Config};
@@ -73,15 +73,13 @@ impl Stage {
         certificate::store::delete(&self.conductor.db, &row.uuid).await.unwrap();
     }
 
-    fn holder(&self, role: &str) -> BootstrapToken {
+    fn holder(&self, role: &str) -> Holder {
         let group = self.nodegroups.iter().find(|group| group.role == role).unwrap();
-        BootstrapToken {
-            hash: "0".repeat(64),
+        Holder {
             cluster_uuid: self.cluster.uuid.clone(),
             nodegroup_uuid: group.uuid.clone(),
             role: role.to_owned(),
-            generation: 1,
-            expires_at: conductor::column::now(),
+            node: None,
         }
     }
 

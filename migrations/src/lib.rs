@@ -9,6 +9,7 @@
 
 mod column;
 mod m20261121;
+mod m20261122_rotation;
 mod step;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -19,7 +20,8 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        m20261121::STEPS.iter().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
+        let steps = m20261121::STEPS.iter().chain(m20261122_rotation::STEPS);
+        steps.map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
     }
 }
 

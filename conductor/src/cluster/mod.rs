@@ -1,6 +1,7 @@
 //! Clusters: the rows and where their lives stand.
 
 pub(crate) mod authority;
+mod carried;
 pub mod create;
 pub(crate) mod credential;
 pub mod delete;
@@ -9,15 +10,20 @@ mod finish;
 mod labels;
 pub mod name;
 pub(crate) mod progress;
+pub mod rotate_authorities;
+pub mod rotate_credential;
 pub(crate) mod row;
 mod spec;
 mod status;
 pub mod store;
-mod submit;
+pub mod spare;
+pub(crate) mod submit;
 
 pub use create::{Request, create};
 pub use delete::delete;
 pub(crate) use finish::settle_failed;
+pub use rotate_authorities::rotate_authorities;
+pub use rotate_credential::rotate_credential;
 pub use row::Model as Cluster;
 pub use spec::render;
 pub use status::{HealthStatus, Owner, Status};

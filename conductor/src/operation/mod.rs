@@ -13,4 +13,9 @@ pub(crate) use step::run as run_step;
 pub use step::{Failure, Kind, Next, Result as StepResult, Step, Work};
 
 /// Every kind of operation there is.
-pub static KINDS: &[&Kind] = &[&crate::cluster::create::KIND, &crate::cluster::delete::KIND];
+pub static KINDS: &[&Kind] = &[
+    &crate::cluster::create::KIND,
+    &crate::cluster::delete::KIND,
+    &crate::cluster::rotate_authorities::KIND,
+    &crate::cluster::rotate_credential::KIND,
+];
