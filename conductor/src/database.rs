@@ -161,9 +161,6 @@ pub async fn ping(db: &DatabaseConnection) -> Result<()> {
     Ok(())
 }
 
-/// A transaction of the records.
-pub type Transaction = DatabaseTransaction;
-
 /// Begins a transaction that sees what others have committed and, on SQLite, is the only writer from its start.
 ///
 /// # Errors

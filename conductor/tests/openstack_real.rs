@@ -271,7 +271,15 @@ async fn a_stack_s_life() {
     assert!(heat::page(&session, &tags, false, 1, Some(&id)).await.unwrap().is_empty());
 
     let longer: Map<String, Value> = [("length".to_owned(), 20.into())].into_iter().collect();
-    heat::change_parameters(&session, &parts.name, &id, &longer, None).await.unwrap();
+    let mut marked = parts.tags.clone();
+    marked.push("jeroboam-op-0a1b2c3d-0000-4000-8000-000000000001-resize".into());
+    let none = std::collections::BTreeMap::new();
+    let change = heat::Parameters { parameters: &longer, handed_down: &none, tags: &marked, timeout_mins: Some(7) };
+    heat::change_parameters(&session, &parts.name, &id, &change).await.unwrap();
+    // An accepted update shows its tags at once, and never the end of what was before.
+    let stack = heat::get(&session, &parts.name, &id, false).await.unwrap().unwrap();
+    assert!(stack.stack_status.starts_with("UPDATE_"), "{}", stack.stack_status);
+    assert_eq!(stack.tags, marked);
     let stack = settled(&session, &parts.name, &id).await.unwrap();
     assert_eq!(stack.stack_status, "UPDATE_COMPLETE");
     assert_eq!(stack.outputs()["value"].as_str().map(str::len), Some(20));

@@ -30,6 +30,8 @@ macro_rules! on_every_database {
 mod clusters;
 #[path = "store/errors.rs"]
 mod errors;
+#[path = "store/gate.rs"]
+mod gate;
 #[path = "store/nodes.rs"]
 mod nodes;
 #[path = "store/operations.rs"]

@@ -3,6 +3,10 @@
 //! Nothing here does I/O, reads a clock or draws a random number: the same [`ClusterSpec`] gives the same bytes.
 //! To add a COE is to add `drivers/src/<name>/`, `templates/<name>/` and one line in [`installed`].
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
 mod hot;
 mod kubernetes;
 mod label;
@@ -20,7 +24,7 @@ pub use label::{Findings, Kind as LabelKind, Label, Obsolete, Since, Unknown, bo
 pub use spec::{
     CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Role, Tokens, node_prefix,
 };
-pub use stack::{Addresses, Ca, Outputs, Problem, Profile, RenderError, Stack, Usage};
+pub use stack::{Addresses, Ca, Outputs, Problem, Profile, RenderError, Scale, Stack, Usage};
 
 /// A kind of cluster that a driver can make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +60,28 @@ pub trait Driver: Send + Sync {
     /// What the stack's outputs say about the finished cluster.
     fn read(&self, outputs: &Outputs) -> Addresses;
 
+    /// The workers of the stack by index, each with its server's identifier, or nothing as long as it has none.
+    fn members(&self, outputs: &Outputs) -> BTreeMap<u32, String> {
+        let servers = outputs.get("node_servers").and_then(Value::as_object).into_iter().flatten();
+        let member = |(index, server): (&String, &Value)| {
+            Some((index.parse().ok()?, server.as_str().unwrap_or_default().to_owned()))
+        };
+        servers.filter_map(member).collect()
+    }
+
+    /// What brings the workers of a stack that exists to that number, those with the given indices leaving first;
+    /// `token` lets new ones in.
+    fn scale(&self, count: u32, remove: &BTreeSet<u32>, token: &str) -> Scale {
+        let remove: Vec<_> = remove.iter().map(u32::to_string).collect();
+        Scale {
+            parameters: Map::from_iter([
+                ("node_count".to_owned(), count.into()),
+                ("nodes_to_remove".to_owned(), remove.into()),
+            ]),
+            hidden: BTreeMap::from([("worker_bootstrap_token".to_owned(), token.to_owned())]),
+        }
+    }
+
     /// The certificates a node with this role may ask for with its bootstrap token.
     fn profiles(&self, role: Role) -> &'static [Profile];
 
@@ -89,7 +115,20 @@ pub fn resolve(server_type: &str, os_distro: &str, coe: &str) -> Option<&'static
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::{find, resolve};
+
+    #[test]
+    fn members_are_known_by_index_and_leave_by_it() {
+        let driver = find("kubernetes").unwrap();
+        let outputs = [("node_servers".to_owned(), json!({"12": "5e1", "0": null, "x": "y"}))].into();
+        assert_eq!(driver.members(&outputs), [(0, String::new()), (12, "5e1".to_owned())].into());
+        assert!(driver.members(&[].into()).is_empty());
+        let scale = driver.scale(3, &[0, 12].into(), "secret");
+        assert_eq!(Value::from(scale.parameters.clone()), json!({"node_count": 3, "nodes_to_remove": ["0", "12"]}));
+        assert!(!format!("{scale:?}").contains("secret"));
+    }
 
     #[test]
     fn drivers_are_found_by_name_and_by_what_they_make() {

@@ -81,6 +81,21 @@ pub struct Addresses {
     pub node_addresses: Vec<String>,
 }
 
+/// What changes the number of workers in a stack that exists.
+#[derive(Clone, PartialEq)]
+pub struct Scale {
+    /// Parameters of the top template.
+    pub parameters: Map<String, Value>,
+    /// Secrets for new members, handed down as `parameter_defaults`; never logged, printed or kept in clear.
+    pub hidden: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Scale {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scale").field("parameters", &self.parameters).finish_non_exhaustive()
+    }
+}
+
 /// Which of a cluster's three authorities signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

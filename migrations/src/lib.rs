@@ -9,6 +9,7 @@
 
 mod column;
 mod m20261121;
+mod m20261122_operations;
 mod m20261122_rotation;
 mod step;
 
@@ -20,8 +21,8 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let steps = m20261121::STEPS.iter().chain(m20261122_rotation::STEPS);
-        steps.map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
+        let all = [m20261121::STEPS, m20261122_operations::STEPS, m20261122_rotation::STEPS];
+        all.into_iter().flatten().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! One change of the schema, written once for three databases.
 
-use sea_orm_migration::prelude::{ConnectionTrait, DbErr, SchemaManager, TableCreateStatement};
+use sea_orm_migration::prelude::{ColumnDef, ConnectionTrait, DbErr, SchemaManager, Table, TableCreateStatement};
 use sea_orm_migration::sea_orm::DbBackend;
 use sea_orm_migration::{MigrationName, MigrationTrait};
 
@@ -18,6 +18,8 @@ pub(crate) struct Step {
 pub(crate) enum Change {
     /// A new table, with its keys and constraints.
     Table(fn(DbBackend) -> TableCreateStatement),
+    /// A new column of a table, which may be empty or has a default.
+    Column(&'static str, &'static str, fn(&'static str) -> ColumnDef),
     /// One statement that all three databases read alike and that may run twice.
     Statement(&'static str),
 }
@@ -40,6 +42,12 @@ impl MigrationTrait for Step {
                     statement.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_nopad_bin");
                 }
                 manager.create_table(statement).await
+            }
+            Change::Column(table, name, column) => {
+                if manager.has_column(table, name).await? {
+                    return Ok(());
+                }
+                manager.alter_table(Table::alter().table(table).add_column(column(name)).take()).await
             }
             Change::Statement(sql) => manager.get_connection().execute_unprepared(sql).await.map(|_| ()),
         }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 
-use super::store;
 use crate::operation::{Code, Failure, Fault, Next, StepResult, Work};
 use crate::order::{self, Kind, Order, Standing, State};
 use crate::{Conductor, Result};
@@ -41,9 +40,7 @@ pub(super) async fn by_all(
         return Err(Failure::Final(Fault::new(Code::NodeSilent, silence(conductor, kind, &standing))));
     }
     let reason = format!("{progress}: {} of {} nodes", standing.done, standing.total);
-    if work.cluster.status_reason.as_deref() != Some(reason.as_str()) {
-        store::set_status(&conductor.db, cluster, work.cluster.status, Some(reason)).await?;
-    }
+    work.say(conductor, &reason).await?;
     Ok(Next::Wait(left.to_std().unwrap_or_default().min(LONGEST_WAIT)))
 }
 

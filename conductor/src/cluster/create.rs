@@ -11,13 +11,13 @@ use drivers::Desired;
 use uuid::Uuid;
 
 use super::facts::Facts;
-use super::{Cluster, Owner, Status, View, name, store};
+use super::{Action, Cluster, Owner, Status, View, name, store};
 use crate::cluster_template::{self, ClusterTemplate};
 use crate::column::{StringList, StringMap, now};
 use crate::nodegroup::Nodegroup;
 use crate::openstack::Identity;
 use crate::operation::{self, Kind, Step};
-use crate::{Conductor, Error, Result, identity};
+use crate::{Conductor, Error, Kind as ErrorKind, Result, identity};
 
 /// A request for a cluster, parsed.
 #[derive(Debug, Clone, Default)]
@@ -220,6 +220,7 @@ fn nodegroups(cluster: &str, project: &str, template: &ClusterTemplate, facts: &
         labels: desired.labels.clone().into(),
         is_default: true,
         stack_id: None,
+        token_generation: 1,
         status: Status::CreateInProgress,
         status_reason: None,
         version: None,
@@ -251,6 +252,11 @@ fn deadline(minutes: Option<u32>) -> Option<chrono::DateTime<Utc>> {
 /// The operation's steps.
 pub static KIND: Kind = Kind {
     name: "cluster.create",
+    doing: "Creating a cluster",
+    exclusive: true,
+    refusal: ErrorKind::Conflict,
+    cluster: Action::Create,
+    nodegroups: Some(Action::Create),
     steps: &[
         Step { name: "cluster.create/identity", limit: CALLS, run: |c, w| Box::pin(super::authority::identity(c, w)) },
         Step {
@@ -268,7 +274,6 @@ pub static KIND: Kind = Kind {
         Step { name: "cluster.create/finish", limit: CALLS, run: |c, w| Box::pin(super::finish::complete(c, w)) },
     ],
     on_failure: Step { name: "cluster.create/fail", limit: CALLS, run: |c, w| Box::pin(super::finish::failed(c, w)) },
-    failed: Status::CreateFailed,
 };
 
 /// A step is a handful of calls, each with its own deadline.

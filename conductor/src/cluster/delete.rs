@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{Changes, Cluster, Owner, Status, name, store};
+use super::{Action, Changes, Cluster, Owner, Status, name, store};
 use crate::column::now;
 use crate::engine::State;
 use crate::openstack::{Identity, heat};
 use crate::operation::store::{End, NewOperation};
-use crate::operation::{self, Failure, Kind, Next, State as Stage, Step, StepResult, Work};
-use crate::{Conductor, Result, certificate, database, node, nodegroup};
+use crate::operation::{self, Failure, Kind, Next, Step, StepResult, Work};
+use crate::{Conductor, Kind as ErrorKind, Result, certificate, database, node, nodegroup};
 
 /// How long a delete may take before it is called failed; asking again starts anew.
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
@@ -21,9 +21,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// How many times Heat is asked anew to delete a stack whose deletion it failed.
 const TRIES: u64 = 5;
-
-/// How many of the cluster's last operations may still be stopping.
-const LOOKED_AT: u64 = 10;
 
 /// Marks the cluster as being deleted, takes the place of whatever else was under way, and returns.
 ///
@@ -46,8 +43,9 @@ pub async fn delete(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Clu
 /// The operation and the new status, in one transaction; false where a delete is under way already.
 async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> Result<bool> {
     let transaction = database::begin(&conductor.db).await?;
+    store::take(&transaction, uuid).await?;
     let active = operation::store::active(&transaction, uuid).await?;
-    if active.is_some_and(|active| active.kind == KIND.name) {
+    if active.iter().any(|active| active.kind == KIND.name) {
         return Ok(false);
     }
     operation::store::supersede(&transaction, uuid).await?;
@@ -62,8 +60,7 @@ async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> R
 /// Waits until the operations whose place this one took have stopped, so that none makes anything any more.
 async fn quiesce(conductor: &Conductor, work: &Work) -> StepResult {
     let Some(engine) = conductor.engine.get() else { return Ok(Next::Done) };
-    let last = operation::store::of_cluster(&conductor.db, &work.cluster.uuid, LOOKED_AT).await?;
-    for old in last.iter().filter(|operation| operation.state == Stage::Superseded) {
+    for old in operation::store::superseded(&conductor.db, &work.cluster.uuid).await? {
         if engine.state(&old.instance).await? == State::Running {
             engine.wake(&old.instance).await?;
             return Ok(Next::Wait(Duration::from_secs(1)));
@@ -166,6 +163,11 @@ async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
 /// The operation's steps.
 pub static KIND: Kind = Kind {
     name: "cluster.delete",
+    doing: "Deleting a cluster",
+    exclusive: true,
+    refusal: ErrorKind::Conflict,
+    cluster: Action::Delete,
+    nodegroups: Some(Action::Delete),
     steps: &[
         Step { name: "cluster.delete/quiesce", limit: CALLS, run: |c, w| Box::pin(quiesce(c, w)) },
         Step { name: "cluster.delete/stack", limit: CALLS, run: |c, w| Box::pin(delete_stack(c, w)) },
@@ -175,7 +177,6 @@ pub static KIND: Kind = Kind {
         Step { name: "cluster.delete/finish", limit: CALLS, run: |c, w| Box::pin(finish(c, w)) },
     ],
     on_failure: Step { name: "cluster.delete/fail", limit: CALLS, run: |c, w| Box::pin(super::finish::failed(c, w)) },
-    failed: Status::DeleteFailed,
 };
 
 /// A step is a handful of calls, each with its own deadline.

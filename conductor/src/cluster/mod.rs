@@ -2,14 +2,18 @@
 
 pub(crate) mod authority;
 mod carried;
+pub(crate) mod change;
 pub mod create;
 pub(crate) mod credential;
 pub mod delete;
 pub(crate) mod facts;
 mod finish;
+pub mod gate;
 mod labels;
+mod members;
 pub mod name;
 pub(crate) mod progress;
+pub mod resize;
 pub mod rotate_authorities;
 pub mod rotate_credential;
 pub(crate) mod row;
@@ -22,11 +26,12 @@ pub(crate) mod submit;
 pub use create::{Request, create};
 pub use delete::delete;
 pub(crate) use finish::settle_failed;
+pub use finish::{Ending, close};
 pub use rotate_authorities::rotate_authorities;
 pub use rotate_credential::rotate_credential;
 pub use row::Model as Cluster;
 pub use spec::render;
-pub use status::{HealthStatus, Owner, Status};
+pub use status::{Action, HealthStatus, Owner, Status};
 
 use crate::column::StringMap;
 use crate::nodegroup::Nodegroup;

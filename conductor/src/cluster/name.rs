@@ -28,10 +28,26 @@ pub fn of_stack(cluster_name: &str, cluster_uuid: &str) -> String {
     format!("{cluster_name}-{digits}")
 }
 
+/// The name of the stack of a nodegroup that has one of its own, from its cluster's; at most 255 characters.
+#[must_use]
+pub fn of_nodegroup_stack(stack_name: &str, nodegroup_uuid: &str) -> String {
+    let cut: String = stack_name.chars().take(242).collect();
+    of_stack(&cut, nodegroup_uuid)
+}
+
 /// The tag that proves a stack to be this cluster's.
 #[must_use]
 pub fn tag_of(cluster_uuid: &str) -> String {
     format!("jeroboam-cluster={cluster_uuid}")
+}
+
+/// What the tags of operations begin with.
+pub(crate) const OPERATION_TAG: &str = "jeroboam-op-";
+
+/// The tag of a stack whose last update was that phase of that operation: at most 48 characters and the phase's.
+#[must_use]
+pub(crate) fn tag_of_update(operation_uuid: &str, phase: &str) -> String {
+    format!("{OPERATION_TAG}{operation_uuid}-{phase}")
 }
 
 /// The tag of every stack of ours.

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use chrono::Utc;
 
-use super::{store, submit};
+use super::submit;
 use crate::node::{self, Node, Phase};
 use crate::openstack::{self, Session, heat};
 use crate::operation::{self, Code, Failure, Fault, Next, Resource, StepResult, Work};
 use crate::{Conductor, Result};
 
 /// A lost wake-up costs at most this.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Done when the stack is complete and all nodes are ready; failed as soon as either fails.
 pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepResult {
@@ -28,10 +28,7 @@ pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepRe
             judge(conductor, work).await
         }
         _ => {
-            let progress = nodes.progress();
-            if work.cluster.status_reason.as_deref() != Some(progress.as_str()) {
-                store::set_status(&conductor.db, &work.cluster.uuid, work.cluster.status, Some(progress)).await?;
-            }
+            work.say(conductor, &nodes.progress()).await?;
             Ok(Next::Wait(LONGEST_WAIT))
         }
     }
@@ -60,9 +57,12 @@ pub(crate) async fn unfinished(conductor: &Conductor, work: &Work) -> Result<Opt
     if work.cluster.stack_id.is_none() {
         return Ok(None);
     }
-    let nodes = Nodes::of(conductor, work).await?;
-    let waiting = nodes.unready();
-    let stack = work.operation.observed_status.as_deref().unwrap_or("not seen yet");
+    let known = Nodes::noted(work).is_some();
+    let stack = work.operation.observed_status.as_deref().unwrap_or(if known { "complete" } else { "not seen yet" });
+    if !known && work.operation.kind != super::create::KIND.name {
+        return Ok(Some(format!("the stack is {stack}")));
+    }
+    let waiting = Nodes::of(conductor, work).await?.unready();
     Ok(Some(if waiting.is_empty() {
         format!("the stack is {stack}")
     } else {
@@ -78,38 +78,50 @@ pub(super) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Opti
     Ok((of("kubelet"), of("containerd")))
 }
 
-/// The nodes a cluster needs, and what those that reported have said.
-struct Nodes {
+/// The nodes an operation waits for, and what those that reported have said.
+pub(super) struct Nodes {
     expected: Vec<String>,
     reported: Vec<Node>,
     counted: bool,
 }
 
 impl Nodes {
-    async fn of(conductor: &Conductor, work: &Work) -> Result<Self> {
-        let stack = work.cluster.stack_name.as_deref().unwrap_or_default();
-        let expected = work
-            .nodegroups
-            .iter()
-            .filter(|group| group.is_default)
-            .flat_map(|group| {
+    /// Those noted by an earlier step of the operation, else all nodes of a cluster's own stack as it is made.
+    pub(super) async fn of(conductor: &Conductor, work: &Work) -> Result<Self> {
+        let expected = Self::noted(work).unwrap_or_else(|| {
+            let stack = work.cluster.stack_name.as_deref().unwrap_or_default();
+            let groups = work.nodegroups.iter().filter(|group| group.is_default);
+            let names = groups.flat_map(|group| {
                 let prefix = drivers::node_prefix(stack, &group.name);
                 (0..group.node_count).map(move |index| format!("{prefix}-{index}"))
-            })
-            .collect();
-        let reported = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
+            });
+            names.collect()
+        });
+        let mut reported = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
+        reported.retain(|node| expected.contains(&node.name));
         Ok(Self { expected, reported, counted: submit::nodes_report(conductor, &work.cluster) })
+    }
+
+    /// The nodes that an earlier step of the operation has noted to be waited for.
+    pub(super) fn noted(work: &Work) -> Option<Vec<String>> {
+        serde_json::from_value(work.operation.progress.as_ref()?.get("nodes")?.clone()).ok()
+    }
+
+    /// Notes the nodes that the operation waits for from now on.
+    pub(super) async fn note(conductor: &Conductor, work: &Work, names: Vec<String>) -> Result<()> {
+        let noted = |progress: &mut serde_json::Value| progress["nodes"] = names.into();
+        operation::store::note(&conductor.db, &work.operation.uuid, noted).await.map(drop)
     }
 
     fn phase(&self, name: &str) -> Option<&Node> {
         self.reported.iter().find(|node| node.name == name)
     }
 
-    fn failed(&self) -> Option<&Node> {
-        self.reported.iter().find(|node| node.phase == Phase::Failed && self.expected.contains(&node.name))
+    pub(super) fn failed(&self) -> Option<&Node> {
+        self.reported.iter().find(|node| node.phase == Phase::Failed)
     }
 
-    fn all_ready(&self) -> bool {
+    pub(super) fn all_ready(&self) -> bool {
         !self.counted
             || self.expected.iter().all(|name| self.phase(name).is_some_and(|node| node.phase == Phase::Ready))
     }
@@ -129,7 +141,7 @@ impl Nodes {
     }
 
     /// A percentage and what is under way, as `40 %: 3 nodes boot; 1 booted, 1 certificates`.
-    fn progress(&self) -> String {
+    pub(super) fn progress(&self) -> String {
         let total = self.expected.len().max(1) as u32;
         let points: u32 = self.expected.iter().map(|name| self.phase(name).map_or(0, |node| percent(node.phase))).sum();
         let percent = 20 + points * 75 / (total * 100);
@@ -164,7 +176,7 @@ fn percent(phase: Phase) -> u32 {
     }
 }
 
-fn node_fault(node: &Node) -> Fault {
+pub(super) fn node_fault(node: &Node) -> Fault {
     let step = node.step.as_deref().unwrap_or("unknown");
     let message = node.message.as_deref().unwrap_or("no message");
     let mut text = format!("Node {} failed in step {step}: {message}", node.name);

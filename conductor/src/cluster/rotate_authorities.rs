@@ -10,26 +10,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::facts::Facts;
-use super::{Cluster, Owner, Status, View, carried, store};
+use super::{Action, Changes, Ending, Owner, View, carried, close, gate};
 use crate::openstack::Identity;
-use crate::operation::store::{End, NewOperation};
+use crate::operation::store::NewOperation;
 use crate::operation::{self, Kind, Next, Step, StepResult, Work};
 use crate::order::{self, Kind as Told};
-use crate::{Conductor, Error, Result, certificate, database, nodegroup};
-
-/// The statuses in which certificates and credentials may be replaced: whole and at rest, or after a change that failed,
-/// so that a failed rotation can be asked for again.
-const ALLOWED: [Status; 9] = [
-    Status::CreateComplete,
-    Status::UpdateComplete,
-    Status::UpdateFailed,
-    Status::ResumeComplete,
-    Status::RestoreComplete,
-    Status::RollbackComplete,
-    Status::SnapshotComplete,
-    Status::CheckComplete,
-    Status::AdoptComplete,
-];
+use crate::{Conductor, Error, Kind as ErrorKind, Result, certificate, database};
 
 /// Records that the cluster's authorities are to be replaced, and returns.
 ///
@@ -44,7 +30,7 @@ pub async fn rotate_authorities(conductor: &Conductor, caller: &Arc<Identity>, v
             cluster.uuid
         )));
     }
-    admit(cluster)?;
+    gate::check(&conductor.db, &KIND, cluster, &cluster.uuid).await?;
     order::refuse_deaf(conductor, cluster, &view.nodegroups).await?;
     // Nothing here is done with the requester's token.
     let who = (cluster.uuid.as_str(), cluster.project_id.as_str());
@@ -55,39 +41,12 @@ pub async fn rotate_authorities(conductor: &Conductor, caller: &Arc<Identity>, v
     Ok(())
 }
 
-/// Refuses a cluster whose state does not allow a rotation.
-pub(super) fn admit(cluster: &Cluster) -> Result<()> {
-    if ALLOWED.contains(&cluster.status) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("Updating a cluster when status is \"{}\" is not supported.", cluster.status)))
-}
-
-async fn accept(conductor: &Conductor, cluster: &str, mut operation: NewOperation) -> Result<()> {
+async fn accept(conductor: &Conductor, cluster: &str, operation: NewOperation) -> Result<()> {
     let transaction = database::begin(&conductor.db).await?;
+    gate::claim(&transaction, &KIND, cluster, cluster).await?;
     let generation = certificate::store::next_generation(&transaction, cluster).await?;
-    operation.input = json!({"generation": generation});
-    begin(&transaction, cluster, operation).await?;
+    gate::begin(&transaction, &KIND, operation.with(json!({"generation": generation}))).await?;
     transaction.commit().await?;
-    Ok(())
-}
-
-/// The operation and the new status.
-pub(super) async fn begin(
-    transaction: &database::Transaction,
-    cluster: &str,
-    operation: NewOperation,
-) -> Result<()> {
-    let changes = super::Changes {
-        status: Some(Status::UpdateInProgress),
-        status_reason: Some(None),
-        ..Default::default()
-    };
-    if !store::change_from(transaction, cluster, &ALLOWED, changes).await? {
-        let now = store::find(transaction, &crate::scope::Scope::All, cluster).await?;
-        admit(&now)?;
-    }
-    operation::store::insert(transaction, operation).await?;
     Ok(())
 }
 
@@ -116,7 +75,8 @@ async fn leaf(conductor: &Conductor, work: &Work) -> StepResult {
 async fn commit(conductor: &Conductor, work: &Work) -> StepResult {
     let (cluster, generation) = (&work.cluster.uuid, generation(work)?);
     let transaction = database::begin(&conductor.db).await?;
-    if !operation::store::set_progress(&transaction, &work.operation.uuid, json!({"committed": true})).await? {
+    let noted = operation::store::note(&transaction, &work.operation.uuid, |progress| progress["committed"] = true.into());
+    if !noted.await? {
         return Ok(Next::Done);
     }
     certificate::store::put_in_force(&transaction, cluster, generation).await?;
@@ -158,26 +118,11 @@ async fn settle(
             reason.push_str(&without.join(", "));
         }
     }
-    complete(&transaction, work, reason).await?;
-    transaction.commit().await.map_err(Error::from)?;
+    if close(&transaction, &work.operation, &Ending::Complete(reason), Changes::default()).await? {
+        transaction.commit().await.map_err(Error::from)?;
+    }
     tracing::info!(without = %without.join(", "), "the authorities were replaced");
     Ok(Next::Done)
-}
-
-/// The cluster at rest again, with the end of the operation.
-pub(super) async fn complete(transaction: &database::Transaction, work: &Work, reason: String) -> Result<()> {
-    if !operation::store::finish(transaction, &work.operation.uuid, End::succeeded()).await? {
-        return Ok(());
-    }
-    let uuid = &work.cluster.uuid;
-    store::set_status(transaction, uuid, Status::UpdateComplete, Some(reason)).await?;
-    // After a change that failed, its reason stood at the nodegroups too.
-    let changes = nodegroup::store::Changes {
-        status: Some(Status::UpdateComplete),
-        status_reason: Some(None),
-        ..Default::default()
-    };
-    nodegroup::store::change_defaults(transaction, uuid, changes).await.map(drop)
 }
 
 /// Whether the new ones were put in use: then there is no way back.
@@ -210,6 +155,11 @@ async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
 /// The operation's steps.
 pub static KIND: Kind = Kind {
     name: "certificate.rotate",
+    doing: "Updating a cluster",
+    exclusive: true,
+    refusal: ErrorKind::Invalid,
+    cluster: Action::Update,
+    nodegroups: Some(Action::Update),
     steps: &[
         Step { name: "certificate.rotate/make", limit: CALLS, run: |c, w| Box::pin(make(c, w)) },
         Step { name: "certificate.rotate/trust", limit: CALLS, run: |c, w| Box::pin(trust(c, w)) },
@@ -219,7 +169,6 @@ pub static KIND: Kind = Kind {
         Step { name: "certificate.rotate/finish", limit: CALLS, run: |c, w| Box::pin(finish(c, w)) },
     ],
     on_failure: Step { name: "certificate.rotate/fail", limit: CALLS, run: |c, w| Box::pin(failed(c, w)) },
-    failed: Status::UpdateFailed,
 };
 
 /// A step is a handful of calls, each with its own deadline; new RSA keys may be large.

@@ -6,15 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-
-use super::rotate_authorities::{admit, begin, committed, complete};
-use super::{Owner, Status, View, carried, credential, spare, store};
+use super::rotate_authorities::committed;
+use super::{Action, Changes, Ending, Owner, View, carried, close, credential, gate, spare, store};
 use crate::openstack::Identity;
 use crate::operation::store::NewOperation;
 use crate::operation::{self, Kind, Next, Step, StepResult, Work};
 use crate::order::{self, Kind as Told};
-use crate::{Conductor, Error, Result, database};
+use crate::{Conductor, Error, Kind as ErrorKind, Result, database};
 
 /// Records that the cluster's credential is to be replaced, and returns.
 ///
@@ -30,7 +28,7 @@ pub async fn rotate_credential(conductor: &Conductor, caller: &Arc<Identity>, vi
             cluster.uuid
         )));
     }
-    admit(cluster)?;
+    gate::check(&conductor.db, &KIND, cluster, &cluster.uuid).await?;
     let owner = cluster.act_as.unwrap_or(Owner::Service);
     if owner == Owner::Requester && caller.delegated.is_some() {
         return Err(Error::forbidden(
@@ -49,7 +47,8 @@ pub async fn rotate_credential(conductor: &Conductor, caller: &Arc<Identity>, vi
 
 async fn accept(conductor: &Conductor, cluster: &str, operation: NewOperation) -> Result<()> {
     let transaction = database::begin(&conductor.db).await?;
-    begin(&transaction, cluster, operation).await?;
+    gate::claim(&transaction, &KIND, cluster, cluster).await?;
+    gate::begin(&transaction, &KIND, operation).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -77,7 +76,8 @@ async fn commit(conductor: &Conductor, work: &Work) -> StepResult {
     let (changes, past) = spare::exchanged(&work.cluster, &new);
     let order = carried::present(conductor, work).await?;
     let transaction = database::begin(&conductor.db).await?;
-    if !operation::store::set_progress(&transaction, &work.operation.uuid, json!({"committed": true})).await? {
+    let noted = operation::store::note(&transaction, &work.operation.uuid, |progress| progress["committed"] = true.into());
+    if !noted.await? {
         return Ok(Next::Done);
     }
     store::change(&transaction, uuid, changes).await?;
@@ -97,8 +97,10 @@ async fn forget(conductor: &Conductor, work: &Work) -> StepResult {
 
 async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
     let transaction = database::begin(&conductor.db).await?;
-    complete(&transaction, work, "The cluster's credential was replaced".to_owned()).await?;
-    transaction.commit().await.map_err(Error::from)?;
+    let ending = Ending::Complete("The cluster's credential was replaced".to_owned());
+    if close(&transaction, &work.operation, &ending, Changes::default()).await? {
+        transaction.commit().await.map_err(Error::from)?;
+    }
     tracing::info!("the credential was replaced");
     Ok(Next::Done)
 }
@@ -119,6 +121,11 @@ async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
 /// The operation's steps.
 pub static KIND: Kind = Kind {
     name: "credential.rotate",
+    doing: "Updating a cluster",
+    exclusive: true,
+    refusal: ErrorKind::Invalid,
+    cluster: Action::Update,
+    nodegroups: Some(Action::Update),
     steps: &[
         Step { name: "credential.rotate/make", limit: CALLS, run: |c, w| Box::pin(make(c, w)) },
         Step { name: "credential.rotate/hand-out", limit: CALLS, run: |c, w| Box::pin(hand_out(c, w)) },
@@ -127,7 +134,6 @@ pub static KIND: Kind = Kind {
         Step { name: "credential.rotate/finish", limit: CALLS, run: |c, w| Box::pin(finish(c, w)) },
     ],
     on_failure: Step { name: "credential.rotate/fail", limit: CALLS, run: |c, w| Box::pin(failed(c, w)) },
-    failed: Status::UpdateFailed,
 };
 
 /// A step is a handful of calls, each with its own deadline.

@@ -11,9 +11,6 @@ use crate::nodegroup::Nodegroup;
 use crate::scope::Scope;
 use crate::{Conductor, Error, Result, node};
 
-/// The generation of a nodegroup's first bootstrap token.
-const FIRST: u32 = 1;
-
 /// How long a bootstrap token opens the node endpoints: the longest a create may take, and a node's later repair.
 const VALID: TimeDelta = TimeDelta::days(1);
 
@@ -27,7 +24,9 @@ pub(super) async fn of(conductor: &Conductor, cluster: &Cluster, nodegroups: &[N
             .ok_or_else(|| Error::internal(format!("the cluster has no default {role} nodegroup")))
     };
     let (masters, workers) = (group(Role::Master)?, group(Role::Worker)?);
-    let token = |group| node::bootstrap_token(conductor, group, FIRST).map(|token| token.expose_secret().to_owned());
+    let token = |group: &Nodegroup| {
+        node::bootstrap_token(conductor, group, generation(group)).map(|token| token.expose_secret().to_owned())
+    };
     let tokens = Tokens { master: token(masters)?, worker: token(workers)? };
     let spec = |group: &Nodegroup, role: Role| NodegroupSpec {
         uuid: group.uuid.clone(),
@@ -60,9 +59,14 @@ pub(super) async fn admit_nodes(conductor: &Conductor, cluster: &Cluster, nodegr
     // Nodes of a nodegroup may come at any time until a newer generation takes over.
     let until = now() + VALID;
     for group in nodegroups {
-        node::admit(conductor, &cluster.uuid, group, FIRST, until).await?;
+        node::admit(conductor, &cluster.uuid, group, generation(group), until).await?;
     }
     Ok(())
+}
+
+/// Which of the nodegroup's bootstrap tokens is the present one.
+pub(super) fn generation(group: &Nodegroup) -> u32 {
+    u32::try_from(group.token_generation).unwrap_or_default()
 }
 
 /// The stack's name and the stack, as it was or would be submitted.

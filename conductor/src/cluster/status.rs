@@ -89,6 +89,47 @@ impl fmt::Display for Status {
     }
 }
 
+/// What an operation does to a cluster or a nodegroup, as far as its status tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words speak for themselves")]
+pub enum Action {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Action {
+    /// The status while it is under way.
+    #[must_use]
+    pub fn under_way(self) -> Status {
+        match self {
+            Self::Create => Status::CreateInProgress,
+            Self::Update => Status::UpdateInProgress,
+            Self::Delete => Status::DeleteInProgress,
+        }
+    }
+
+    /// The status when it is done.
+    #[must_use]
+    pub fn complete(self) -> Status {
+        match self {
+            Self::Create => Status::CreateComplete,
+            Self::Update => Status::UpdateComplete,
+            Self::Delete => Status::DeleteComplete,
+        }
+    }
+
+    /// The status after it has failed.
+    #[must_use]
+    pub fn failed(self) -> Status {
+        match self {
+            Self::Create => Status::CreateFailed,
+            Self::Update => Status::UpdateFailed,
+            Self::Delete => Status::DeleteFailed,
+        }
+    }
+}
+
 /// Whether the COE of a cluster works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(32))", rename_all = "SCREAMING_SNAKE_CASE")]

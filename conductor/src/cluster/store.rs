@@ -126,6 +126,24 @@ pub async fn change_from(c: &impl ConnectionTrait, uuid: &str, from: &[Status], 
     set(c, which, changes).await
 }
 
+/// Takes the cluster's row for the rest of the transaction: whoever else takes it waits until that has ended. Sets
+/// `updated_at`; false when the cluster is gone.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn take(c: &impl ConnectionTrait, uuid: &str) -> Result<bool> {
+    change(c, uuid, Changes::default()).await
+}
+
+/// Removes the reason of the cluster's status while it is that text.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn clear_reason(c: &impl ConnectionTrait, uuid: &str, text: &str) -> Result<bool> {
+    let which = Condition::all().add(Column::Uuid.eq(uuid)).add(Column::StatusReason.eq(text));
+    set(c, which, Changes { status_reason: Some(None), ..Default::default() }).await
+}
+
 /// Sets the cluster's status and its reason; false when it is gone.
 ///
 /// # Errors

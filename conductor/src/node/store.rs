@@ -112,19 +112,20 @@ pub async fn counts(c: &impl ConnectionTrait, cluster_uuids: &[String]) -> Resul
     Ok(counted)
 }
 
-/// The workflows of the operations under way whose nodes have reported after `since`, each with the moment of its
-/// latest report; in one query.
+/// The workflows of the operations under way whose cluster's nodes have reported after `since`, each with the moment of
+/// the latest report; in one query.
 ///
 /// # Errors
 /// The database does not answer.
-pub(crate) async fn heard_since(c: &impl ConnectionTrait, since: Moment) -> Result<Vec<(String, Moment)>> {
+pub async fn heard_since(c: &impl ConnectionTrait, since: Moment) -> Result<Vec<(String, Moment)>> {
     let operation: RelationDef =
-        Entity::belongs_to(operation::Entity).from(Column::ClusterUuid).to(operation::Column::Active).into();
+        Entity::belongs_to(operation::Entity).from(Column::ClusterUuid).to(operation::Column::ClusterUuid).into();
     let heard = Entity::find()
         .select_only()
         .column_as(operation::Column::Instance, "instance")
         .column_as(Column::UpdatedAt.max(), "at")
         .join(JoinType::InnerJoin, operation)
+        .filter(operation::Column::Active.is_not_null())
         .filter(Column::UpdatedAt.gt(since))
         .group_by(operation::Column::Instance);
     Ok(heard.into_tuple::<(String, Moment)>().all(c).await?)
@@ -198,6 +199,18 @@ pub async fn delete_tokens(c: &impl ConnectionTrait, cluster_uuid: &str, nodegro
     let which = Condition::all()
         .add(token::Column::ClusterUuid.eq(cluster_uuid))
         .add_option(nodegroup_uuid.map(|uuid| token::Column::NodegroupUuid.eq(uuid)));
+    token::Entity::delete_many().filter(which).exec(c).await?;
+    Ok(())
+}
+
+/// Forgets the nodegroup's tokens that came before that generation.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn delete_older_tokens(c: &impl ConnectionTrait, nodegroup_uuid: &str, generation: i32) -> Result<()> {
+    let which = Condition::all()
+        .add(token::Column::NodegroupUuid.eq(nodegroup_uuid))
+        .add(token::Column::Generation.lt(generation));
     token::Entity::delete_many().filter(which).exec(c).await?;
     Ok(())
 }

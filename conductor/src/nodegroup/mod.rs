@@ -21,6 +21,12 @@ pub fn node_role(role: &str) -> drivers::Role {
 }
 
 impl Nodegroup {
+    /// What must be held to change it: its cluster where it is in that one's stack, else itself.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        if self.is_default { &self.cluster_uuid } else { &self.uuid }
+    }
+
     /// What its nodes are for.
     #[must_use]
     pub fn node_role(&self) -> drivers::Role {

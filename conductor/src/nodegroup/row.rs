@@ -46,6 +46,8 @@ pub struct Model {
     pub is_default: bool,
     /// Heat's identifier of the stack that holds it.
     pub stack_id: Option<String>,
+    /// Which of its nodes' bootstrap tokens is the present one: 1 for the first, never one that was before.
+    pub token_generation: i32,
     /// Where its life stands.
     pub status: Status,
     /// Why, for people.

@@ -30,6 +30,8 @@ pub struct Changes {
     pub labels: Option<StringMap>,
     /// Heat's identifier of the stack that holds it.
     pub stack_id: Option<Option<String>>,
+    /// Which of its nodes' bootstrap tokens is the present one.
+    pub token_generation: Option<i32>,
     /// Where its life stands.
     pub status: Option<Status>,
     /// Why, for people.
@@ -146,6 +148,7 @@ async fn set(c: &impl ConnectionTrait, which: Condition, changes: Changes) -> Re
         image_id: given(changes.image_id),
         labels: given(changes.labels),
         stack_id: given(changes.stack_id),
+        token_generation: given(changes.token_generation),
         status: given(changes.status),
         status_reason: given(changes.status_reason),
         version: given(changes.version),

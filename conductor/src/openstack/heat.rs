@@ -146,22 +146,34 @@ pub async fn update(session: &Session, id: &str, new: &NewStack<'_>) -> Result<(
     session.send(with_secrets(call, new)).await.map(drop)
 }
 
-/// Updates a stack with its present template and files, changing only the given parameters.
+/// What of a stack changes while its template, its files and all other parameters stay.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameters<'a> {
+    /// Parameters of the top template.
+    pub parameters: &'a Map<String, Value>,
+    /// Secrets handed down to nested templates as `parameter_defaults`; struck out of error texts.
+    pub handed_down: &'a BTreeMap<String, String>,
+    /// All its tags from now on; none leaves them as they are.
+    pub tags: &'a [String],
+    /// Minutes Heat may take; absent means as before.
+    pub timeout_mins: Option<u32>,
+}
+
+/// Updates a stack with its present template and files, changing only the given parameters; without rollback.
 ///
 /// # Errors
 /// As [`update`].
-pub async fn change_parameters(
-    session: &Session,
-    name: &str,
-    id: &str,
-    parameters: &Map<String, Value>,
-    timeout_mins: Option<u32>,
-) -> Result<()> {
-    let mut body = json!({"parameters": parameters, "disable_rollback": true});
-    if let Some(minutes) = timeout_mins {
+pub async fn change_parameters(session: &Session, name: &str, id: &str, change: &Parameters<'_>) -> Result<()> {
+    let environment = json!({"parameters": change.parameters, "parameter_defaults": change.handed_down});
+    let mut body = json!({"environment": environment, "disable_rollback": true});
+    if !change.tags.is_empty() {
+        body["tags"] = change.tags.join(",").into();
+    }
+    if let Some(minutes) = change.timeout_mins {
         body["timeout_mins"] = minutes.into();
     }
-    let call = Call::new(SERVICE, Method::PATCH, &["stacks", name, id]).body(body);
+    let mut call = Call::new(SERVICE, Method::PATCH, &["stacks", name, id]).body(body);
+    call.secrets.extend(change.handed_down.values().map(String::as_str));
     session.send(call).await.map(drop)
 }
 

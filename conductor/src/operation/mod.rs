@@ -6,6 +6,8 @@ pub(crate) mod row;
 mod step;
 pub mod store;
 
+use crate::cluster;
+
 pub use fault::{Code, Fault, Resource, Whose};
 pub(crate) use new::{by, token_context};
 pub use row::{Model as Operation, State};
@@ -14,8 +16,9 @@ pub use step::{Failure, Kind, Next, Result as StepResult, Step, Work};
 
 /// Every kind of operation there is.
 pub static KINDS: &[&Kind] = &[
-    &crate::cluster::create::KIND,
-    &crate::cluster::delete::KIND,
-    &crate::cluster::rotate_authorities::KIND,
-    &crate::cluster::rotate_credential::KIND,
+    &cluster::create::KIND,
+    &cluster::delete::KIND,
+    &cluster::resize::KIND,
+    &cluster::rotate_authorities::KIND,
+    &cluster::rotate_credential::KIND,
 ];

@@ -5,6 +5,7 @@ use secrecy::ExposeSecret as _;
 use super::store::NewOperation;
 use crate::cluster::Owner;
 use crate::column::Moment;
+use crate::nodegroup::Nodegroup;
 use crate::openstack::{Identity, REQUEST_ID};
 use crate::{Conductor, Result};
 
@@ -30,6 +31,8 @@ pub(crate) fn by(
     };
     Ok(NewOperation {
         cluster_uuid: uuid.to_owned(),
+        nodegroup_uuid: None,
+        subject: uuid.to_owned(),
         project_id: project_id.to_owned(),
         user_id: caller.user_id.clone(),
         kind: kind.to_owned(),
@@ -38,6 +41,23 @@ pub(crate) fn by(
         request_id: REQUEST_ID.try_with(Clone::clone).ok(),
         token,
     })
+}
+
+impl NewOperation {
+    /// The same operation, about that nodegroup: alone on the cluster's stack, or on the nodegroup's own.
+    #[must_use]
+    pub fn about(mut self, group: &Nodegroup) -> Self {
+        self.nodegroup_uuid = Some(group.uuid.clone());
+        group.subject().clone_into(&mut self.subject);
+        self
+    }
+
+    /// The same operation with what it was asked to do; no secrets.
+    #[must_use]
+    pub fn with(mut self, input: serde_json::Value) -> Self {
+        self.input = input;
+        self
+    }
 }
 
 /// What a sealed token is bound to.

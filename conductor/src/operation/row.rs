@@ -21,6 +21,9 @@ pub struct Model {
     /// UUID of the cluster it changes; the row may be gone already.
     #[sea_orm(column_type = "String(StringLen::N(36))")]
     pub cluster_uuid: String,
+    /// UUID of the nodegroup it is about, where it is about one; the row may be gone already.
+    #[sea_orm(column_type = "String(StringLen::N(36))", nullable)]
+    pub nodegroup_uuid: Option<String>,
     /// That cluster's project.
     pub project_id: String,
     /// Who asked for it.
@@ -49,7 +52,8 @@ pub struct Model {
     pub started_at: Option<Moment>,
     /// When it ended.
     pub finished_at: Option<Moment>,
-    /// While it is the one operation that may change its subject: that subject (a cluster's UUID). Unique: the lock.
+    /// While it is the one operation that may change its subject: that subject's UUID (a cluster with its stack, or a
+    /// nodegroup that has a stack of its own). Unique: the lock.
     #[sea_orm(unique)]
     pub active: Option<String>,
     /// Why it failed, as a word out of the table of codes.
@@ -65,7 +69,9 @@ pub struct Model {
     /// The requester's token, sealed, while it is needed.
     #[sea_orm(column_type = "Blob", nullable)]
     pub token: Option<Vec<u8>>,
-    /// Heat's status of the stack when it was last seen.
+    /// Heat's identifier of the stack whose update it awaits; nothing means the cluster's.
+    pub stack_id: Option<String>,
+    /// Heat's status of that stack when it was last seen.
     pub observed_status: Option<String>,
     /// Heat's reason for that status.
     #[sea_orm(column_type = "Text", nullable)]

@@ -12,11 +12,11 @@ use futures::future::BoxFuture;
 use tracing::Instrument as _;
 
 use super::{Code, Fault, Operation, store};
-use crate::cluster::{self, Cluster, Status};
+use crate::cluster::{self, Action, Cluster};
 use crate::engine::Outcome;
 use crate::nodegroup::Nodegroup;
 use crate::scope::Scope;
-use crate::{Conductor, Error, Kind as ErrorKind, openstack};
+use crate::{Conductor, Error, Kind as ErrorKind, database, openstack};
 
 /// What a step works on, read anew each time it runs.
 #[derive(Debug, Clone)]
@@ -68,12 +68,21 @@ pub struct Step {
 pub struct Kind {
     /// Its name, as `cluster.create`.
     pub name: &'static str,
+    /// What it does, as a sentence begins: `Resizing a cluster`.
+    pub doing: &'static str,
+    /// Whether it must be alone on the whole cluster, its nodegroups included.
+    pub exclusive: bool,
+    /// How a request at the wrong moment is refused: `Conflict`, or `Invalid` where the contract wants 400.
+    pub refusal: ErrorKind,
+    /// What it does to the cluster.
+    pub cluster: Action,
+    /// What it does to the nodegroup it is about, else to those in the cluster's own stack; nothing leaves their
+    /// statuses alone.
+    pub nodegroups: Option<Action>,
     /// The steps in order.
     pub steps: &'static [Step],
     /// Runs instead of the rest when a step fails for good; must not fail for good itself.
     pub on_failure: Step,
-    /// The cluster's status after a failure.
-    pub failed: Status,
 }
 
 impl Kind {
@@ -122,8 +131,29 @@ impl Work {
     /// # Errors
     /// The database does not answer.
     pub(crate) async fn is_active(&self, conductor: &Conductor) -> crate::Result<bool> {
-        let now = store::find(&conductor.db, &self.operation.uuid).await?;
-        Ok(now.is_some_and(|operation| operation.active.is_some()))
+        store::is_active(&conductor.db, &self.operation.uuid).await
+    }
+
+    /// The nodegroup that the operation is about.
+    ///
+    /// # Errors
+    /// It is about none, or that one is gone.
+    pub fn nodegroup(&self) -> std::result::Result<&Nodegroup, Failure> {
+        let about = self.operation.nodegroup_uuid.as_deref();
+        let found = self.nodegroups.iter().find(|group| Some(group.uuid.as_str()) == about);
+        found.ok_or_else(|| Failure::Final(Fault::new(Code::Vanished, "The operation's nodegroup is gone")))
+    }
+
+    /// Shows how far the operation is, unless it says so already or the cluster's status has changed meanwhile.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub(crate) async fn say(&self, conductor: &Conductor, text: &str) -> crate::Result<()> {
+        if self.cluster.status_reason.as_deref() != Some(text) {
+            let changes = cluster::Changes { status_reason: Some(Some(text.to_owned())), ..Default::default() };
+            cluster::store::change_from(&conductor.db, &self.cluster.uuid, &[self.cluster.status], changes).await?;
+        }
+        Ok(())
     }
 
     /// How many times this step has failed for now since it was entered.
@@ -138,18 +168,22 @@ async fn attempt(conductor: &Conductor, kind: &'static Kind, step: Step, work: &
         return fail(conductor, work, out_of_time(conductor, work).await).await;
     }
     let failures = work.failures(step.name);
+    let obstacle = work.operation.message.as_deref().filter(|_| failures > 0).map(|text| obstacle(kind, step, text));
     match store::begin_step(&conductor.db, &work.operation.uuid, step.name, failures).await {
         Ok(true) => {}
         Ok(false) => return Outcome::Stop,
         Err(error) => return later(step, 1, &error),
     }
     let result = tokio::time::timeout(step.limit, (step.run)(conductor, work)).await;
+    if let (Ok(Ok(_)), Some(text)) = (&result, obstacle) {
+        overcome(conductor, work, &text).await;
+    }
     match result {
         Ok(Ok(Next::Done)) => Outcome::Done,
         Ok(Ok(Next::Wait(longest))) => Outcome::Wait(until_deadline(work, longest)),
-        Ok(Err(Failure::Later(error))) => again(conductor, work, step, failures + 1, &error).await,
+        Ok(Err(Failure::Later(error))) => again(conductor, work, (kind, step), failures + 1, &error).await,
         Ok(Err(Failure::Refused(error))) if settles || failures + 1 < BELIEVED => {
-            again(conductor, work, step, failures + 1, &error.into()).await
+            again(conductor, work, (kind, step), failures + 1, &error.into()).await
         }
         Ok(Err(Failure::Refused(error))) => fail(conductor, work, refusal(&error)).await,
         Ok(Err(Failure::Final(fault))) if settles => {
@@ -173,13 +207,46 @@ async fn fail(conductor: &Conductor, work: &Work, fault: Fault) -> Outcome {
     }
 }
 
-/// Notes that the step failed for now, and has it run again.
-async fn again(conductor: &Conductor, work: &Work, step: Step, tries: i32, error: &Error) -> Outcome {
-    let noted = store::note_failure(&conductor.db, &work.operation.uuid, tries, &error.public).await;
-    if let Err(record) = noted {
+/// Notes that the step failed for now, shows the obstacle, and has the step run again.
+async fn again(conductor: &Conductor, work: &Work, (kind, step): (&Kind, Step), tries: i32, error: &Error) -> Outcome {
+    if let Err(record) = note_obstacle(conductor, work, obstacle(kind, step, &error.public), tries, error).await {
         tracing::debug!(error = %record.chain(), "the failed attempt is not on record");
     }
     later(step, tries, error)
+}
+
+async fn note_obstacle(
+    conductor: &Conductor,
+    work: &Work,
+    text: String,
+    tries: i32,
+    error: &Error,
+) -> crate::Result<()> {
+    let transaction = database::begin(&conductor.db).await?;
+    let changes = cluster::Changes { status_reason: Some(Some(text)), ..Default::default() };
+    cluster::store::change(&transaction, &work.cluster.uuid, changes).await?;
+    if store::note_failure(&transaction, &work.operation.uuid, tries, &error.public).await? {
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+/// The obstacle is no more: it is shown no longer, unless something else is shown already.
+async fn overcome(conductor: &Conductor, work: &Work, obstacle: &str) {
+    let cleared = cluster::store::clear_reason(&conductor.db, &work.cluster.uuid, obstacle).await;
+    if let Err(record) = cleared {
+        tracing::debug!(error = %record.chain(), "the obstacle is still shown");
+    }
+}
+
+/// What stands in a step's way, for people.
+fn obstacle(kind: &Kind, step: Step, text: &str) -> String {
+    let (doing, name) = (kind.doing, step.name.rsplit('/').next().unwrap_or(step.name));
+    format!("{doing}, step {name}: {} It is tried again until it succeeds or the time is over.", sentence(text))
+}
+
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end_matches('.'))
 }
 
 fn later(step: Step, tries: i32, error: &Error) -> Outcome {

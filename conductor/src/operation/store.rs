@@ -22,6 +22,10 @@ const TOGETHER: usize = 200;
 pub struct NewOperation {
     /// The cluster it changes.
     pub cluster_uuid: String,
+    /// The nodegroup it is about, where it is about one.
+    pub nodegroup_uuid: Option<String>,
+    /// What it must be alone on: the cluster's UUID, or that of a nodegroup with a stack of its own.
+    pub subject: String,
     /// That cluster's project.
     pub project_id: String,
     /// Who asked for it.
@@ -75,7 +79,7 @@ impl End {
     }
 }
 
-/// Begins an operation as the only one that may change its cluster. Run it in the transaction of the change that it
+/// Begins an operation as the only one that may change its subject. Run it in the transaction of the change that it
 /// follows from, inside [`crate::database::retry`].
 ///
 /// # Errors
@@ -93,8 +97,9 @@ pub async fn insert(c: &impl ConnectionTrait, new: NewOperation) -> Result<Opera
         id: 0,
         uuid: Uuid::new_v4().to_string(),
         instance: format!("{}/{}/{number}", new.cluster_uuid, new.kind),
-        active: Some(new.cluster_uuid.clone()),
+        active: Some(new.subject),
         cluster_uuid: new.cluster_uuid,
+        nodegroup_uuid: new.nodegroup_uuid,
         project_id: new.project_id,
         user_id: new.user_id,
         kind: new.kind,
@@ -113,6 +118,7 @@ pub async fn insert(c: &impl ConnectionTrait, new: NewOperation) -> Result<Opera
         fault: None,
         request_id: new.request_id,
         token: new.token,
+        stack_id: None,
         observed_status: None,
         observed_reason: None,
         observed_at: None,
@@ -132,12 +138,30 @@ pub async fn find(c: &impl ConnectionTrait, uuid: &str) -> Result<Option<Operati
     Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(c).await?)
 }
 
-/// The operation that may change the cluster now.
+/// Whether the operation is still one that may change its subject.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn active(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Option<Operation>> {
-    Ok(Entity::find().filter(Column::Active.eq(cluster_uuid)).one(c).await?)
+pub async fn is_active(c: &impl ConnectionTrait, uuid: &str) -> Result<bool> {
+    Ok(find(c, uuid).await?.is_some_and(|operation| operation.active.is_some()))
+}
+
+/// The operations that change the cluster or its nodegroups now, oldest first.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn active(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Vec<Operation>> {
+    let of = Entity::find().filter(Column::ClusterUuid.eq(cluster_uuid)).filter(Column::Active.is_not_null());
+    Ok(of.order_by_asc(Column::Number).all(c).await?)
+}
+
+/// The cluster's operations whose place another one took, as long as they are on record.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn superseded(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Vec<Operation>> {
+    let of = Entity::find().filter(Column::ClusterUuid.eq(cluster_uuid)).filter(Column::State.eq(State::Superseded));
+    Ok(of.order_by_asc(Column::Number).all(c).await?)
 }
 
 /// The cluster's operations, newest first, at most `limit`.
@@ -194,17 +218,30 @@ pub async fn set_progress(c: &impl ConnectionTrait, uuid: &str, progress: Json) 
     set(c, uuid, row).await
 }
 
-/// Notes that the present step has failed for now, for the `failures`-th time, and with what words.
+/// Changes what is noted about how far the operation has come; false when it has ended. Only the operation's own step
+/// may do so.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn note_failure(c: &impl ConnectionTrait, uuid: &str, failures: i32, message: &str) -> Result<()> {
+pub async fn note(c: &impl ConnectionTrait, uuid: &str, change: impl FnOnce(&mut Json)) -> Result<bool> {
+    let Some(operation) = find(c, uuid).await? else { return Ok(false) };
+    let mut progress = operation.progress.unwrap_or_else(|| Json::Object(serde_json::Map::new()));
+    change(&mut progress);
+    set_progress(c, uuid, progress).await
+}
+
+/// Notes that the present step has failed for now, for the `failures`-th time, and with what words; false when the
+/// operation has ended.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn note_failure(c: &impl ConnectionTrait, uuid: &str, failures: i32, message: &str) -> Result<bool> {
     let row = ActiveModel {
         attempt: ActiveValue::Set(failures),
         message: ActiveValue::Set(Some(message.to_owned())),
         ..Default::default()
     };
-    set(c, uuid, row).await.map(drop)
+    set(c, uuid, row).await
 }
 
 /// Notes why the operation is about to fail, for the step that settles it.
@@ -226,6 +263,34 @@ pub(crate) async fn forget_observation(c: &impl ConnectionTrait, uuid: &str) -> 
     set(c, uuid, row).await.map(drop)
 }
 
+/// Has the watcher follow that stack for the operation, from its next look on: what it saw before is forgotten.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn follow(c: &impl ConnectionTrait, uuid: &str, stack_id: &str) -> Result<bool> {
+    let row = ActiveModel {
+        stack_id: ActiveValue::Set(Some(stack_id.to_owned())),
+        observed_status: ActiveValue::Set(None),
+        observed_reason: ActiveValue::Set(None),
+        ..Default::default()
+    };
+    set(c, uuid, row).await
+}
+
+/// Has the watcher follow no stack in particular any more.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn unfollow(c: &impl ConnectionTrait, uuid: &str) -> Result<bool> {
+    let row = ActiveModel {
+        stack_id: ActiveValue::Set(None),
+        observed_status: ActiveValue::Set(None),
+        observed_reason: ActiveValue::Set(None),
+        ..Default::default()
+    };
+    set(c, uuid, row).await
+}
+
 /// An operation that waits for its stack.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct Awaiting {
@@ -243,21 +308,24 @@ pub struct Awaiting {
     pub observed_status: Option<String>,
 }
 
-/// The operations whose stack is under way in Heat, in one query.
+/// The operations whose stack is under way in Heat, in one query: those that follow a stack, and those that await
+/// their cluster's.
 ///
 /// # Errors
 /// The database does not answer.
-pub(crate) async fn awaiting_stacks(c: &impl ConnectionTrait) -> Result<Vec<Awaiting>> {
+pub async fn awaiting_stacks(c: &impl ConnectionTrait) -> Result<Vec<Awaiting>> {
     let cluster: RelationDef =
         Entity::belongs_to(cluster::Entity).from(Column::ClusterUuid).to(cluster::Column::Uuid).into();
+    let own = || Expr::col((Entity, Column::StackId));
+    let clusters = || Expr::col((cluster::Entity, cluster::Column::StackId));
+    let awaits = Condition::all().add(Column::Step.ends_with("/await")).add(cluster::Column::StackId.is_not_null());
     let waiting = Entity::find()
         .select_only()
         .columns([Column::Uuid, Column::ClusterUuid, Column::ProjectId, Column::Instance, Column::ObservedStatus])
-        .column_as(cluster::Column::StackId, "stack_id")
+        .column_as(Expr::expr(Func::coalesce([own(), clusters()])), "stack_id")
         .join(JoinType::InnerJoin, cluster)
         .filter(unended())
-        .filter(Column::Step.ends_with("/await"))
-        .filter(cluster::Column::StackId.is_not_null());
+        .filter(Condition::any().add(Column::StackId.is_not_null()).add(awaits));
     Ok(waiting.order_by_asc(Column::Id).into_model::<Awaiting>().all(c).await?)
 }
 
@@ -314,15 +382,20 @@ pub async fn finish(c: &impl ConnectionTrait, uuid: &str, end: End) -> Result<bo
     set(c, uuid, row).await
 }
 
-/// Ends the cluster's active operation because another one takes its place, and returns it as it was. Run it in one
-/// transaction with the [`insert`] of the other one.
+/// Ends all active operations of the cluster because another one takes their place, and returns them as they were. Run
+/// it in one transaction with the [`insert`] of the other one.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn supersede(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Option<Operation>> {
-    let Some(operation) = active(c, cluster_uuid).await? else { return Ok(None) };
-    let end = End { state: State::Superseded, code: None, message: None, fault: None };
-    Ok(finish(c, &operation.uuid, end).await?.then_some(operation))
+pub async fn supersede(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Vec<Operation>> {
+    let mut superseded = Vec::new();
+    for operation in active(c, cluster_uuid).await? {
+        let end = End { state: State::Superseded, code: None, message: None, fault: None };
+        if finish(c, &operation.uuid, end).await? {
+            superseded.push(operation);
+        }
+    }
+    Ok(superseded)
 }
 
 /// Forgets operations that ended before `before` and returns how many; their clusters may live on.

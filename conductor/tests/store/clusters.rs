@@ -40,7 +40,7 @@ async fn a_cluster_comes_with_everything_or_not_at_all(t: TestDatabase) {
     assert_eq!(store::find(&t.db, &own(), &view.cluster.uuid).await.unwrap(), view.cluster);
     let names: Vec<&str> = view.nodegroups.iter().map(|nodegroup| nodegroup.name.as_str()).collect();
     assert_eq!(names, ["default-master", "default-worker"]);
-    let active = operation::store::active(&t.db, &view.cluster.uuid).await.unwrap().unwrap();
+    let active = operation::store::active(&t.db, &view.cluster.uuid).await.unwrap().remove(0);
     assert_eq!((active.kind.as_str(), active.number), ("cluster.create", 1));
     assert_eq!(active.instance, format!("{}/cluster.create/1", view.cluster.uuid));
     assert_eq!(active.input, new.operation.input);
@@ -50,7 +50,7 @@ async fn a_cluster_comes_with_everything_or_not_at_all(t: TestDatabase) {
     broken.nodegroups[1].name = broken.nodegroups[0].name.clone();
     assert_eq!(store::insert(&t.db, broken.clone()).await.unwrap_err().kind, Kind::Conflict);
     assert_eq!(store::find(&t.db, &own(), "broken").await.unwrap_err().kind, Kind::NotFound);
-    assert!(operation::store::active(&t.db, &broken.cluster.uuid).await.unwrap().is_none());
+    assert!(operation::store::active(&t.db, &broken.cluster.uuid).await.unwrap().is_empty());
     assert_eq!(quota::store::usage(&t.db, "p1").await.unwrap(), 1);
 
     let mut orphan = sample::new_cluster("orphan", &template, "p1");

@@ -17,6 +17,7 @@ on_every_database!(
     nodes_are_counted_by_phase,
     reports_at_once_make_one_row,
     tokens_open_until_they_expire,
+    reports_wake_every_operation_of_their_cluster,
     a_key_pair_is_made_once,
     nothing_is_kept_for_a_cluster_that_is_gone,
 );
@@ -153,10 +154,43 @@ async fn tokens_open_until_they_expire(t: TestDatabase) {
     store::keep_token(&t.db, longer.clone()).await.unwrap();
     assert_eq!(store::token(&t.db, &hash, kept.expires_at).await.unwrap(), Some(longer));
 
+    store::delete_older_tokens(&t.db, &kept.nodegroup_uuid, 1).await.unwrap();
+    assert!(store::token(&t.db, &hash, now()).await.unwrap().is_some());
+    let second = BootstrapToken { generation: 2, ..token(&cluster, &"6f".repeat(32), 60) };
+    store::keep_token(&t.db, second.clone()).await.unwrap();
+    store::delete_older_tokens(&t.db, &kept.nodegroup_uuid, 2).await.unwrap();
+    assert!(store::token(&t.db, &hash, now()).await.unwrap().is_none());
+    assert_eq!(store::token(&t.db, &second.hash, now()).await.unwrap(), Some(second.clone()));
+    store::keep_token(&t.db, kept.clone()).await.unwrap();
+
     store::delete_tokens(&t.db, &cluster.uuid, Some(&sample::uuid())).await.unwrap();
     assert!(store::token(&t.db, &hash, now()).await.unwrap().is_some());
     store::delete_tokens(&t.db, &cluster.uuid, Some(&kept.nodegroup_uuid)).await.unwrap();
     assert!(store::token(&t.db, &hash, now()).await.unwrap().is_none());
+}
+
+async fn reports_wake_every_operation_of_their_cluster(t: TestDatabase) {
+    use conductor::operation::store as operations;
+    let template = sample::kept_template(&t.db, "p1").await;
+    let (one, two) = (sample::kept_cluster(&t.db, "one", &template, "p1").await, a_cluster(&t).await);
+    let mut beside = sample::operation(&one, "nodegroup.update");
+    beside.subject = sample::uuid();
+    operations::insert(&t.db, beside).await.unwrap();
+    let since = now() - TimeDelta::seconds(1);
+    report(&t.db, &one, "n-0", Phase::Booted).await.unwrap();
+    let heard = async || {
+        let mut heard: Vec<_> =
+            store::heard_since(&t.db, since).await.unwrap().into_iter().map(|(instance, _)| instance).collect();
+        heard.sort();
+        heard
+    };
+    let of = |cluster: &Cluster, what: &str| format!("{}/{what}", cluster.uuid);
+    assert_eq!(heard().await, [of(&one, "cluster.create/1"), of(&one, "nodegroup.update/2")]);
+    report(&t.db, &two, "n-0", Phase::Booted).await.unwrap();
+    assert_eq!(heard().await.len(), 3);
+    operations::supersede(&t.db, &one.uuid).await.unwrap();
+    assert_eq!(heard().await, [of(&two, "cluster.create/1")]);
+    assert_eq!(store::heard_since(&t.db, now()).await.unwrap(), []);
 }
 
 async fn a_key_pair_is_made_once(t: TestDatabase) {

@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 use conductor::cluster::Cluster;
 use conductor::column::now;
-use conductor::operation::State;
 use conductor::operation::store::{
-    self, End, Observation, active, begin_step, erase_token, find, finish, insert, observe, of_cluster, overdue, prune,
-    set_progress, supersede, unfinished,
+    self, End, Observation, active, awaiting_stacks, begin_step, erase_token, find, finish, follow, insert, note,
+    observe, of_cluster, overdue, prune, set_progress, supersede, superseded, unfinished, unfollow,
 };
+use conductor::operation::{Operation, State};
 use conductor::{Kind, database};
 use serde_json::json;
 
@@ -22,7 +22,14 @@ on_every_database!(
     another_takes_its_place,
     observations_are_written_together,
     what_has_not_ended_is_found,
+    operations_of_different_subjects_run_side_by_side,
+    a_stack_is_followed_until_it_is_not,
+    notes_are_added_to_each_other,
 );
+
+async fn the_active(t: &TestDatabase, cluster: &Cluster) -> Operation {
+    active(&t.db, &cluster.uuid).await.unwrap().remove(0)
+}
 
 async fn a_cluster(t: &TestDatabase) -> Cluster {
     let template = sample::kept_template(&t.db, "p1").await;
@@ -33,13 +40,13 @@ async fn one_operation_is_active_at_a_time(t: TestDatabase) {
     let cluster = a_cluster(&t).await;
     let error = insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Conflict);
-    let first = active(&t.db, &cluster.uuid).await.unwrap().unwrap();
+    let first = the_active(&t, &cluster).await;
     assert!(finish(&t.db, &first.uuid, End::succeeded()).await.unwrap());
-    assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), None);
+    assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), []);
     let second = insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap();
     assert_eq!((second.number, second.instance.clone()), (2, format!("{}/cluster.update/2", cluster.uuid)));
     assert_eq!(find(&t.db, &second.uuid).await.unwrap(), Some(second.clone()));
-    assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), Some(second.clone()));
+    assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), [second]);
     let newest: Vec<i32> =
         of_cluster(&t.db, &cluster.uuid, 10).await.unwrap().iter().map(|operation| operation.number).collect();
     assert_eq!(newest, [2, 1]);
@@ -48,7 +55,7 @@ async fn one_operation_is_active_at_a_time(t: TestDatabase) {
 
 async fn of_many_at_once_one_begins(t: TestDatabase) {
     let cluster = a_cluster(&t).await;
-    let first = active(&t.db, &cluster.uuid).await.unwrap().unwrap();
+    let first = the_active(&t, &cluster).await;
     finish(&t.db, &first.uuid, End::succeeded()).await.unwrap();
     let racers = (0..20).map(|_| {
         let (db, new) = (t.db.clone(), sample::operation(&cluster, "cluster.update"));
@@ -72,7 +79,7 @@ async fn of_many_at_once_one_begins(t: TestDatabase) {
 
 async fn steps_run_only_while_it_has_not_ended(t: TestDatabase) {
     let cluster = a_cluster(&t).await;
-    let uuid = active(&t.db, &cluster.uuid).await.unwrap().unwrap().uuid;
+    let uuid = the_active(&t, &cluster).await.uuid;
     assert!(begin_step(&t.db, &uuid, "identity", 1).await.unwrap());
     let first = find(&t.db, &uuid).await.unwrap().unwrap();
     assert_eq!((first.state, first.step.as_deref(), first.attempt), (State::Running, Some("identity"), 1));
@@ -97,7 +104,7 @@ async fn steps_run_only_while_it_has_not_ended(t: TestDatabase) {
 
 async fn the_end_is_written_once(t: TestDatabase) {
     let cluster = a_cluster(&t).await;
-    let uuid = active(&t.db, &cluster.uuid).await.unwrap().unwrap().uuid;
+    let uuid = the_active(&t, &cluster).await.uuid;
     let fault = json!({"resource": "OS::Nova::Server"});
     let end = End::failed("QUOTA", "No room", Some(fault.clone()));
     assert!(finish(&t.db, &uuid, end).await.unwrap());
@@ -116,14 +123,22 @@ async fn the_end_is_written_once(t: TestDatabase) {
 async fn another_takes_its_place(t: TestDatabase) {
     let cluster = a_cluster(&t).await;
     let transaction = database::begin(&t.db).await.unwrap();
-    let superseded = supersede(&transaction, &cluster.uuid).await.unwrap().unwrap();
+    let mut beside = sample::operation(&cluster, "nodegroup.update");
+    beside.subject = sample::uuid();
+    beside.nodegroup_uuid = Some(beside.subject.clone());
+    insert(&transaction, beside).await.unwrap();
+    let ended = supersede(&transaction, &cluster.uuid).await.unwrap();
     let delete = insert(&transaction, sample::operation(&cluster, "cluster.delete")).await.unwrap();
     transaction.commit().await.unwrap();
-    assert_eq!(superseded.kind, "cluster.create");
-    assert_eq!(find(&t.db, &superseded.uuid).await.unwrap().unwrap().state, State::Superseded);
-    assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), Some(delete.clone()));
+    let kinds: Vec<_> = ended.iter().map(|operation| operation.kind.as_str()).collect();
+    assert_eq!(kinds, ["cluster.create", "nodegroup.update"]);
+    for operation in &ended {
+        assert_eq!(find(&t.db, &operation.uuid).await.unwrap().unwrap().state, State::Superseded);
+    }
+    assert_eq!(superseded(&t.db, &cluster.uuid).await.unwrap().len(), 2);
+    assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), std::slice::from_ref(&delete));
     finish(&t.db, &delete.uuid, End::succeeded()).await.unwrap();
-    assert_eq!(supersede(&t.db, &cluster.uuid).await.unwrap(), None);
+    assert_eq!(supersede(&t.db, &cluster.uuid).await.unwrap(), []);
 }
 
 async fn observations_are_written_together(t: TestDatabase) {
@@ -131,7 +146,7 @@ async fn observations_are_written_together(t: TestDatabase) {
     let mut seen = Vec::new();
     for number in 0..5 {
         let cluster = sample::kept_cluster(&t.db, &format!("c{number}"), &template, "p1").await;
-        let operation = active(&t.db, &cluster.uuid).await.unwrap().unwrap().uuid;
+        let operation = the_active(&t, &cluster).await.uuid;
         let reason = (number % 2 == 0).then(|| format!("reason {number}"));
         seen.push(Observation { operation, status: format!("STATUS_{number}"), reason });
     }
@@ -160,7 +175,7 @@ async fn what_has_not_ended_is_found(t: TestDatabase) {
         let mut new = sample::new_cluster(&format!("c{number}"), &template, "p1");
         new.operation.deadline = (number > 0).then(|| now() + TimeDelta::seconds(60 - number));
         let cluster = conductor::cluster::store::insert(&t.db, new).await.unwrap().cluster;
-        uuids.push(active(&t.db, &cluster.uuid).await.unwrap().unwrap().uuid);
+        uuids.push(the_active(&t, &cluster).await.uuid);
     }
     store::begin_step(&t.db, &uuids[1], "submit", 1).await.unwrap();
     finish(&t.db, &uuids[2], End::failed("X", "x", None)).await.unwrap();
@@ -173,4 +188,58 @@ async fn what_has_not_ended_is_found(t: TestDatabase) {
     let late = overdue(&t.db, now() + TimeDelta::seconds(120), 10).await.unwrap();
     let late: Vec<String> = late.into_iter().map(|operation| operation.uuid).collect();
     assert_eq!(late, [uuids[3].clone(), uuids[1].clone()]);
+}
+
+async fn operations_of_different_subjects_run_side_by_side(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let (one, two) = (sample::uuid(), sample::uuid());
+    let about = |group: &str| {
+        let mut new = sample::operation(&cluster, "nodegroup.update");
+        (new.subject, new.nodegroup_uuid) = (group.to_owned(), Some(group.to_owned()));
+        new
+    };
+    insert(&t.db, about(&one)).await.unwrap();
+    insert(&t.db, about(&two)).await.unwrap();
+    assert_eq!(insert(&t.db, about(&two)).await.unwrap_err().kind, Kind::Conflict);
+    let subjects: Vec<_> =
+        active(&t.db, &cluster.uuid).await.unwrap().into_iter().map(|operation| operation.active.unwrap()).collect();
+    assert_eq!(subjects, [cluster.uuid, one, two]);
+}
+
+async fn a_stack_is_followed_until_it_is_not(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let uuid = the_active(&t, &cluster).await.uuid;
+    let stacks = async || {
+        let waiting = awaiting_stacks(&t.db).await.unwrap();
+        let of = waiting.into_iter().filter(|one| one.uuid == uuid);
+        of.map(|one| (one.stack_id, one.observed_status)).collect::<Vec<_>>()
+    };
+    // An operation that awaits its cluster's stack has one to follow when that is known.
+    begin_step(&t.db, &uuid, "cluster.create/await", 0).await.unwrap();
+    assert_eq!(stacks().await, []);
+    let changes = conductor::cluster::Changes { stack_id: Some(Some("stack-1".into())), ..Default::default() };
+    conductor::cluster::store::change(&t.db, &cluster.uuid, changes).await.unwrap();
+    assert_eq!(stacks().await, [("stack-1".to_owned(), None)]);
+    begin_step(&t.db, &uuid, "cluster.create/finish", 0).await.unwrap();
+    assert_eq!(stacks().await, []);
+    // One that follows a stack does so in every step, and forgets what was seen before.
+    let seen = Observation { operation: uuid.clone(), status: "CREATE_COMPLETE".into(), reason: Some("r".into()) };
+    observe(&t.db, &[seen], now()).await.unwrap();
+    assert!(follow(&t.db, &uuid, "stack-2").await.unwrap());
+    assert_eq!(stacks().await, [("stack-2".to_owned(), None)]);
+    assert!(unfollow(&t.db, &uuid).await.unwrap());
+    assert_eq!(stacks().await, []);
+    finish(&t.db, &uuid, End::succeeded()).await.unwrap();
+    assert!(!follow(&t.db, &uuid, "stack-3").await.unwrap());
+}
+
+async fn notes_are_added_to_each_other(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let uuid = the_active(&t, &cluster).await.uuid;
+    assert!(note(&t.db, &uuid, |progress| progress["sent"]["resize"] = true.into()).await.unwrap());
+    assert!(note(&t.db, &uuid, |progress| progress["before"] = json!([0, 1])).await.unwrap());
+    let noted = find(&t.db, &uuid).await.unwrap().unwrap().progress;
+    assert_eq!(noted, Some(json!({"sent": {"resize": true}, "before": [0, 1]})));
+    finish(&t.db, &uuid, End::succeeded()).await.unwrap();
+    assert!(!note(&t.db, &uuid, |progress| progress["late"] = true.into()).await.unwrap());
 }

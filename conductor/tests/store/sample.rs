@@ -119,6 +119,7 @@ pub fn nodegroup(cluster: &Cluster, name: &str, role: &str) -> Nodegroup {
         labels: StringMap::default(),
         is_default: true,
         stack_id: None,
+        token_generation: 1,
         status: Status::CreateInProgress,
         status_reason: None,
         version: None,
@@ -133,6 +134,8 @@ pub fn nodegroup(cluster: &Cluster, name: &str, role: &str) -> Nodegroup {
 pub fn operation(cluster: &Cluster, kind: &str) -> NewOperation {
     NewOperation {
         cluster_uuid: cluster.uuid.clone(),
+        nodegroup_uuid: None,
+        subject: cluster.uuid.clone(),
         project_id: cluster.project_id.clone(),
         user_id: "user".into(),
         kind: kind.to_owned(),

@@ -1,0 +1,397 @@
+//! `cluster.resize`: more, fewer or other workers in a nodegroup, in the cluster's stack or in its own.
+//!
+//! Heat names the members of a nodegroup by indices and never takes an index again that was named to be removed. So who
+//! the nodes are is known only when the stack is complete, and read from it then.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+
+use super::change::{Change, Phase, Target};
+use super::members::{node_name, prefix, reported};
+use super::progress::{LONGEST_WAIT, Nodes, node_fault};
+use super::{Action, Changes, Cluster, Ending, Owner, change, close, gate, members, spec, submit};
+use crate::node::Phase as NodePhase;
+use crate::nodegroup::{self, DEFAULT_WORKER, MASTER, Nodegroup};
+use crate::openstack::{Identity, Session, heat};
+use crate::operation::store::NewOperation;
+use crate::operation::{self, Failure, Kind, Next, Step, StepResult, Work};
+use crate::{Conductor, Error, Kind as ErrorKind, Result, database, node};
+
+/// A request for another size.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// UUID or name of the nodegroup; absent means the default workers.
+    pub nodegroup: Option<String>,
+    /// How many nodes it should have.
+    pub node_count: u32,
+    /// Nodes that go first, by server id, name, address or index.
+    pub nodes_to_remove: Vec<String>,
+}
+
+/// What the operation was asked to do, as recorded.
+#[derive(Debug, Serialize, Deserialize)]
+struct Input {
+    node_count: u32,
+    /// The number before.
+    previous: u32,
+    /// Indices of the nodes that go.
+    remove: BTreeSet<u32>,
+    /// Whether a failure is to be undone.
+    rollback: bool,
+    /// Whether the nodegroup's last change had failed: nodes that never became ready are replaced then.
+    retry: bool,
+}
+
+impl Input {
+    fn of(work: &Work) -> Result<Self> {
+        serde_json::from_value(work.operation.input.clone()).map_err(Error::internal)
+    }
+}
+
+/// Records the new size and the operation that brings it about; returns before anything is changed.
+///
+/// With an unchanged number and nodes to remove, exactly these are replaced.
+///
+/// # Errors
+/// `NotFound` for an unknown nodegroup; `Invalid` for masters, a number outside the nodegroup's range, a node that is
+/// not in it, and more nodes than may leave; `Conflict` in the wrong status or while another operation stands in the
+/// way.
+pub async fn resize(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Cluster, request: Request) -> Result<()> {
+    let ident = request.nodegroup.as_deref().unwrap_or(DEFAULT_WORKER);
+    let group = nodegroup::store::find(&conductor.db, &cluster.uuid, ident).await?;
+    if group.role == MASTER {
+        return Err(Error::invalid("Resizing the master nodegroup is not supported by this driver."));
+    }
+    check_range(&group, request.node_count)?;
+    gate::check(&conductor.db, &KIND, cluster, group.subject()).await?;
+    let remove = members::find(conductor, cluster, &group, &request.nodes_to_remove).await?;
+    let size = Size { node_count: request.node_count, remove, rollback: false };
+    let operation = by(conductor, caller, cluster)?;
+    database::retry(|| async {
+        let transaction = database::begin(&conductor.db).await?;
+        accept(&transaction, operation.clone(), &group, &size).await?;
+        Ok(transaction.commit().await?)
+    })
+    .await?;
+    tracing::info!(cluster = %cluster.uuid, nodegroup = %group.name, size = request.node_count, "resize accepted");
+    conductor.wake.notify_one();
+    Ok(())
+}
+
+/// A size to bring a nodegroup to.
+#[derive(Debug)]
+pub(super) struct Size {
+    pub(super) node_count: u32,
+    pub(super) remove: BTreeSet<u32>,
+    pub(super) rollback: bool,
+}
+
+/// The operation on behalf of the caller, whatever the size.
+pub(super) fn by(conductor: &Conductor, caller: &Identity, cluster: &Cluster) -> Result<NewOperation> {
+    let owner = cluster.act_as.unwrap_or(Owner::Service);
+    let until = Some(gate::deadline(cluster));
+    operation::by(conductor, caller, KIND.name, (&cluster.uuid, &cluster.project_id), owner, until)
+}
+
+/// The operation, the new size and the status, in the caller's transaction.
+pub(super) async fn accept(
+    c: &impl sea_orm::ConnectionTrait,
+    operation: NewOperation,
+    group: &Nodegroup,
+    size: &Size,
+) -> Result<()> {
+    let view = gate::claim(c, &KIND, &group.cluster_uuid, group.subject()).await?;
+    let now = view.nodegroups.iter().find(|now| now.uuid == group.uuid);
+    let group = now.ok_or_else(|| Error::not_found(format!("Nodegroup {} could not be found.", group.uuid)))?;
+    let previous = u32::try_from(group.node_count).unwrap_or_default();
+    check_leaving(previous, size)?;
+    let input = Input {
+        node_count: size.node_count,
+        previous,
+        remove: size.remove.clone(),
+        rollback: size.rollback,
+        retry: group.status.is_failed(),
+    };
+    let input = serde_json::to_value(input).map_err(Error::internal)?;
+    gate::begin(c, &KIND, operation.about(group).with(input)).await?;
+    let changes = nodegroup::store::Changes {
+        node_count: Some(i32::try_from(size.node_count).unwrap_or(i32::MAX)),
+        token_generation: Some(group.token_generation.saturating_add(1)),
+        ..Default::default()
+    };
+    nodegroup::store::change(c, &group.uuid, changes).await?;
+    Ok(())
+}
+
+/// The contract's section 4.7; a maximum of 0 is none.
+fn check_range(group: &Nodegroup, count: u32) -> Result<()> {
+    let (least, most) = (group.min_node_count, group.max_node_count.filter(|most| *most > 0));
+    let count = i64::from(count);
+    if count >= i64::from(least) && most.is_none_or(|most| count <= i64::from(most)) {
+        return Ok(());
+    }
+    let most = most.map_or_else(|| "None".to_owned(), |most| most.to_string());
+    let name = &group.name;
+    Err(Error::invalid(format!(
+        "Resizing {name} outside the allowed range: min_node_count = {least}, max_node_count = {most}"
+    )))
+}
+
+/// When fewer nodes stay, no more may be named than leave: the rest would be replaced behind the caller's back.
+fn check_leaving(previous: u32, size: &Size) -> Result<()> {
+    let named = size.remove.len();
+    let leave = previous.saturating_sub(size.node_count);
+    if leave == 0 || named <= leave as usize {
+        return Ok(());
+    }
+    let count = size.node_count;
+    Err(Error::invalid(format!(
+        "nodes_to_remove names {named} nodes; allowed: at most {leave}, as the nodegroup goes from {previous} to {count}."
+    )))
+}
+
+/// Lets new nodes in, by a token of their own.
+async fn admit(conductor: &Conductor, work: &Work) -> StepResult {
+    let group = work.nodegroup()?;
+    spec::admit_nodes(conductor, &work.cluster, std::slice::from_ref(group)).await?;
+    if submit::nodes_report(conductor, &work.cluster) {
+        node::store::delete_older_tokens(&conductor.db, &group.uuid, group.token_generation).await?;
+    }
+    Ok(Next::Done)
+}
+
+static RESIZE: Phase = Phase {
+    name: "resize",
+    change: |conductor, work, session, stack| resized(conductor, work, session, stack).boxed(),
+};
+
+static UNDO: Phase =
+    Phase { name: "undo", change: |conductor, work, session, stack| undone(conductor, work, session, stack).boxed() };
+
+/// The new number, and who goes. Who was there before is noted, for the case that all this is undone.
+async fn resized(conductor: &Conductor, work: &Work, _: &Session, stack: &heat::Stack) -> Result<Change, Failure> {
+    let (group, mut input) = (work.nodegroup()?, Input::of(work)?);
+    let driver = conductor.driver(&work.cluster.driver)?;
+    let before = driver.members(&stack.outputs());
+    if input.retry && submit::nodes_report(conductor, &work.cluster) {
+        let reported = reported(conductor, group).await?;
+        let prefix = prefix(&work.cluster, group);
+        let ready = |index: u32| {
+            let name = node_name(&prefix, index);
+            reported.iter().any(|node| node.name == name && node.phase == NodePhase::Ready)
+        };
+        input.remove.extend(before.keys().copied().filter(|index| !ready(*index)));
+    }
+    operation::store::note(&conductor.db, &work.operation.uuid, |progress| {
+        progress["before"] = before.keys().copied().collect::<Vec<_>>().into();
+        progress["removed"] = input.remove.iter().copied().collect::<Vec<_>>().into();
+    })
+    .await?;
+    scaled(conductor, work, input.node_count, &input.remove)
+}
+
+/// The number before, and nobody who came with the change.
+async fn undone(conductor: &Conductor, work: &Work, _: &Session, stack: &heat::Stack) -> Result<Change, Failure> {
+    let input = Input::of(work)?;
+    let driver = conductor.driver(&work.cluster.driver)?;
+    let before = noted(work, "before");
+    let came = driver.members(&stack.outputs()).into_keys().filter(|index| !before.contains(index)).collect();
+    scaled(conductor, work, input.previous, &came)
+}
+
+fn scaled(conductor: &Conductor, work: &Work, count: u32, remove: &BTreeSet<u32>) -> Result<Change, Failure> {
+    let group = work.nodegroup()?;
+    let token = node::bootstrap_token(conductor, group, spec::generation(group))?;
+    let scale = conductor.driver(&work.cluster.driver)?.scale(count, remove, token.expose_secret());
+    Ok(Change::Parameters { parameters: scale.parameters, handed_down: scale.hidden })
+}
+
+/// Indices that an earlier step has noted.
+fn noted(work: &Work, key: &str) -> BTreeSet<u32> {
+    let progress = work.operation.progress.as_ref().and_then(|progress| progress.get(key));
+    progress.and_then(|indices| serde_json::from_value(indices.clone()).ok()).unwrap_or_default()
+}
+
+/// Waits for the stack; then it is known who the nodes are, and those that left are forgotten.
+async fn await_stack(conductor: &Conductor, work: &Work) -> StepResult {
+    let group = work.nodegroup()?;
+    let nodes = reported(conductor, group).await?;
+    if Nodes::noted(work).is_none() {
+        let began = work.operation.created_at;
+        if let Some(failed) = nodes.iter().find(|node| node.phase == NodePhase::Failed && node.updated_at >= began) {
+            return Err(Failure::Final(node_fault(failed)));
+        }
+        let target = Target::nodegroup(work)?;
+        let Some(stack) = change::completed(conductor, work, &target, &RESIZE).await? else {
+            work.say(conductor, "20 %: Heat changes the stack").await?;
+            return Ok(Next::Wait(LONGEST_WAIT));
+        };
+        remember(conductor, work, &stack, &nodes).await?;
+    }
+    operation::store::unfollow(&conductor.db, &work.operation.uuid).await?;
+    Ok(Next::Done)
+}
+
+/// Notes who the nodes of the finished stack are, and forgets those that left.
+async fn remember(
+    conductor: &Conductor,
+    work: &Work,
+    stack: &heat::Stack,
+    reported: &[node::Node],
+) -> Result<(), Failure> {
+    let driver = conductor.driver(&work.cluster.driver)?;
+    let prefix = prefix(&work.cluster, work.nodegroup()?);
+    let names: Vec<String> =
+        driver.members(&stack.outputs()).into_keys().map(|index| node_name(&prefix, index)).collect();
+    let left: Vec<String> =
+        reported.iter().map(|node| node.name.clone()).filter(|name| !names.contains(name)).collect();
+    node::store::forget(&conductor.db, &work.cluster.uuid, &left).await?;
+    Nodes::note(conductor, work, names).await?;
+    Ok(())
+}
+
+/// Waits until every node of the nodegroup is ready.
+async fn await_nodes(conductor: &Conductor, work: &Work) -> StepResult {
+    let nodes = Nodes::of(conductor, work).await?;
+    if let Some(failed) = nodes.failed() {
+        return Err(Failure::Final(node_fault(failed)));
+    }
+    if nodes.all_ready() {
+        return Ok(Next::Done);
+    }
+    work.say(conductor, &nodes.progress()).await?;
+    Ok(Next::Wait(LONGEST_WAIT))
+}
+
+/// Records the nodes' addresses; their tokens open nothing more.
+async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
+    let ending = Ending::Complete("Stack UPDATE completed successfully".to_owned());
+    settle(conductor, work, &ending, None).await
+}
+
+/// Ends the operation with what the stack says, and with the number of nodes where it is not the one asked for.
+async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count: Option<u32>) -> StepResult {
+    let group = work.nodegroup()?;
+    let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    let stack = change::present(&session, &Target::nodegroup(work)?).await?;
+    let addresses = conductor.driver(&work.cluster.driver)?.read(&stack.outputs()).node_addresses;
+    // What was removed cannot come back: where that was undone, other nodes came, and need the token.
+    let all_in = matches!(ending, Ending::Complete(_)) || noted(work, "removed").is_empty();
+    let transaction = database::begin(&conductor.db).await?;
+    if !close(&transaction, &work.operation, ending, Changes::default()).await? {
+        return Ok(Next::Done);
+    }
+    let changes = nodegroup::store::Changes {
+        node_count: node_count.and_then(|count| i32::try_from(count).ok()),
+        node_addresses: Some(addresses.into()),
+        ..Default::default()
+    };
+    nodegroup::store::change(&transaction, &group.uuid, changes).await?;
+    if all_in && submit::nodes_report(conductor, &work.cluster) {
+        node::store::delete_tokens(&transaction, &work.cluster.uuid, Some(&group.uuid)).await?;
+    }
+    transaction.commit().await.map_err(Error::from)?;
+    tracing::info!(nodegroup = %group.name, size = group.node_count, "nodegroup settled");
+    Ok(Next::Done)
+}
+
+/// Records the failure. Where Heat never accepted the change, the number of nodes is what it was; where it did, the
+/// change stands, or is undone if the caller asked for that.
+async fn fail(conductor: &Conductor, work: &Work) -> StepResult {
+    let Ok(group) = work.nodegroup() else {
+        return super::finish::failed(conductor, work).await;
+    };
+    let input = Input::of(work)?;
+    let begun = match Target::nodegroup(work) {
+        Ok(target) => change::has_begun(conductor, work, &target, &RESIZE).await,
+        Err(_) => Ok(false),
+    };
+    match begun {
+        // To be undone, it must be known.
+        Err(error) if input.rollback => Err(error),
+        Ok(true) if input.rollback => undo(conductor, work, input.previous).await,
+        Ok(true) | Err(_) => super::finish::failed(conductor, work).await,
+        Ok(false) => {
+            let fault = operation::Fault::of(&work.operation);
+            let ending = if input.rollback { Ending::RolledBack(fault) } else { Ending::Failed(fault) };
+            let node_count = i32::try_from(input.previous).ok();
+            let transaction = database::begin(&conductor.db).await?;
+            if close(&transaction, &work.operation, &ending, Changes::default()).await? {
+                let changes = nodegroup::store::Changes { node_count, ..Default::default() };
+                nodegroup::store::change(&transaction, &group.uuid, changes).await?;
+                transaction.commit().await.map_err(Error::from)?;
+            }
+            Ok(Next::Done)
+        }
+    }
+}
+
+/// Brings the nodegroup back to the number and, as far as they are still there, the nodes it had.
+async fn undo(conductor: &Conductor, work: &Work, previous: u32) -> StepResult {
+    let target = Target::nodegroup(work)?;
+    let cause = operation::Fault::of(&work.operation);
+    match undo_in_heat(conductor, work, &target).await {
+        Ok(None) => Ok(Next::Wait(LONGEST_WAIT)),
+        Ok(Some(wait)) if wait != Next::Done => Ok(wait),
+        Ok(Some(_)) => settle(conductor, work, &Ending::RolledBack(cause), Some(previous)).await,
+        Err(Failure::Final(fault)) => {
+            let mut both = cause;
+            both.message = format!("{}. Undoing it failed too: {}", both.message.trim_end_matches('.'), fault.message);
+            let transaction = database::begin(&conductor.db).await?;
+            if close(&transaction, &work.operation, &Ending::RollbackFailed(both), Changes::default()).await? {
+                transaction.commit().await.map_err(Error::from)?;
+            }
+            Ok(Next::Done)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Nothing while Heat is at it, a wait while it cannot begin, `Done` when it has ended well.
+async fn undo_in_heat(conductor: &Conductor, work: &Work, target: &Target) -> Result<Option<Next>, Failure> {
+    let progress = work.operation.progress.as_ref();
+    if progress.is_none_or(|progress| progress["undoing"] != true) {
+        gate::rolls_back(&conductor.db, &work.operation).await?;
+        let next = change::submit(conductor, work, target, &UNDO).await?;
+        if next != Next::Done {
+            return Ok(Some(next));
+        }
+        operation::store::note(&conductor.db, &work.operation.uuid, |progress| progress["undoing"] = true.into())
+            .await?;
+        return Ok(None);
+    }
+    let Some(stack) = change::completed(conductor, work, target, &UNDO).await? else { return Ok(None) };
+    let nodes = reported(conductor, work.nodegroup()?).await?;
+    remember(conductor, work, &stack, &nodes).await?;
+    Ok(Some(Next::Done))
+}
+
+/// The operation's steps.
+pub static KIND: Kind = Kind {
+    name: "cluster.resize",
+    doing: "Resizing a cluster",
+    exclusive: false,
+    refusal: ErrorKind::Conflict,
+    cluster: Action::Update,
+    nodegroups: Some(Action::Update),
+    steps: &[
+        Step { name: "cluster.resize/admit", limit: CALLS, run: |c, w| Box::pin(admit(c, w)) },
+        Step {
+            name: "cluster.resize/submit",
+            limit: CALLS,
+            run: |c, w| Box::pin(async move { change::submit(c, w, &Target::nodegroup(w)?, &RESIZE).await }),
+        },
+        Step { name: "cluster.resize/await", limit: CALLS, run: |c, w| Box::pin(await_stack(c, w)) },
+        Step { name: "cluster.resize/nodes", limit: CALLS, run: |c, w| Box::pin(await_nodes(c, w)) },
+        Step { name: "cluster.resize/finish", limit: CALLS, run: |c, w| Box::pin(finish(c, w)) },
+    ],
+    on_failure: Step { name: "cluster.resize/fail", limit: CALLS, run: |c, w| Box::pin(fail(c, w)) },
+};
+
+/// A step is a handful of calls, each with its own deadline.
+const CALLS: Duration = Duration::from_secs(120);
