@@ -36,6 +36,8 @@ mod gate;
 mod nodes;
 #[path = "store/operations.rs"]
 mod operations;
+#[path = "store/orders.rs"]
+mod orders;
 #[path = "store/pages.rs"]
 mod pages;
 #[path = "store/quotas.rs"]

@@ -256,7 +256,9 @@ rotations() {
     local name
     node turner worker 7 10.0.0.21
     check "a worker to turn" run turner
-    for name in m-1 turner; do
+    node turned master 0 127.0.0.11 "MASTER_NAMES='turned'" "MASTER_ADDRESSES='127.0.0.11'"
+    check "a master to turn" run turned
+    for name in turned turner; do
         rm -f "$API/orders.json" "$API/sign-next"
         check "$name: no orders" run "$name" orders
         told trust '. next-' .
@@ -294,13 +296,13 @@ rotations() {
 last = [json.loads(l) for l in open(sys.argv[1])][-1]
 assert "is not what was asked for" in last["message"] and last["log"], last' "$API/answers.jsonl"
     told credential . .
-    check "a new credential" run m-1 orders
-    name=$(<"$WORK/m-1/var/lib/jeroboam/cloud-config.sum")
+    check "a new credential" run turned orders
+    name=$(<"$WORK/turned/var/lib/jeroboam/cloud-config.sum")
     rm "$API/sign-next"
-    check "another one" run m-1 orders
-    check "differs" test "$(<"$WORK/m-1/var/lib/jeroboam/cloud-config.sum")" != "$name"
+    check "another one" run turned orders
+    check "differs" test "$(<"$WORK/turned/var/lib/jeroboam/cloud-config.sum")" != "$name"
     rm -f "$API/orders.json"
-    check "no key in what the orders logged" lacks "$WORK/m-1/var/log/jeroboam/orders.log" "PRIVATE KEY"
+    check "no key in what the orders logged" lacks "$WORK/turned/var/log/jeroboam/orders.log" "PRIVATE KEY"
 }
 
 faults() {
