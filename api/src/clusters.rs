@@ -30,7 +30,7 @@ const ZERO_NODES: Microversion = Microversion(10);
 const CREATE_TIMEOUT: u32 = 60;
 
 const POSITIVE: Kind = Kind::Integer { min: 1, max: i32::MAX as i64 };
-const NOT_NEGATIVE: Kind = Kind::Integer { min: 0, max: i32::MAX as i64 };
+pub(crate) const NOT_NEGATIVE: Kind = Kind::Integer { min: 0, max: i32::MAX as i64 };
 
 /// Every attribute a client may name when it makes a cluster.
 pub(crate) const FIELDS: &[Field] = &[
@@ -101,9 +101,7 @@ impl Given {
         // Left out means an hour, `null` means no limit.
         object.0.entry("create_timeout").or_insert_with(|| CREATE_TIMEOUT.into());
         let given: Self = object.into()?;
-        if given.node_count == Some(0) && version < ZERO_NODES {
-            return Err(Error::invalid("Resizing a nodegroup to zero is not supported in the provided microversion."));
-        }
+        no_zero(given.node_count, version)?;
         Ok(given)
     }
 
@@ -132,6 +130,17 @@ impl Given {
             admin,
         }
     }
+}
+
+/// Refuses to have no workers where the version does not know that.
+///
+/// # Errors
+/// 400.
+pub(crate) fn no_zero(node_count: Option<u32>, version: Microversion) -> Result<()> {
+    if node_count == Some(0) && version < ZERO_NODES {
+        return Err(Error::invalid("Resizing a nodegroup to zero is not supported in the provided microversion."));
+    }
+    Ok(())
 }
 
 /// The answer to a request whose work goes on after it.

@@ -33,6 +33,8 @@ pub enum Kind {
     Boolean,
     /// A map from text to text.
     Labels,
+    /// A list of short texts; numbers count as texts.
+    Texts,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Comma separated IPv4 addresses.
@@ -40,6 +42,9 @@ pub enum Kind {
     /// Anything: the server sets it, whatever the client says.
     Any,
 }
+
+/// Most items of a list.
+const ITEMS: usize = 1000;
 
 /// Text of 1 to 255 characters, the usual field.
 pub const TEXT: Kind = Kind::Text { min: 1, max: 255 };
@@ -60,6 +65,7 @@ impl Kind {
             Self::Integer { min, max } => integer(value).filter(|n| (min..=max).contains(n)).map(Value::from),
             Self::Boolean => boolean(value).map(Value::from),
             Self::Labels => return labels(value),
+            Self::Texts => texts(value),
             Self::OneOf(words) => text(value).filter(|text| words.contains(text)).map(Value::from),
             Self::NameServers => text(value).and_then(name_servers).map(Value::from),
         };
@@ -79,6 +85,7 @@ impl Kind {
             Self::Integer { min, max } => format!("an integer from {min} to {max}"),
             Self::Boolean => "true or false".into(),
             Self::Labels => "an object whose values are strings, numbers or booleans".into(),
+            Self::Texts => format!("a list of at most {ITEMS} strings of 1 to 255 characters"),
             Self::OneOf(words) => words.join(", "),
             Self::NameServers => "IPv4 addresses separated by commas".into(),
         }
@@ -171,6 +178,15 @@ fn spelled(number: &Number) -> String {
     }
 }
 
+fn texts(value: &Value) -> Option<Value> {
+    let item = |item: &Value| match item {
+        Value::Number(number) if number.is_u64() => Some(number.to_string()),
+        other => text(other).filter(|text| (1..=255).contains(&text.chars().count())).map(str::to_owned),
+    };
+    let items = value.as_array().filter(|items| items.len() <= ITEMS)?;
+    items.iter().map(item).collect::<Option<Vec<_>>>().map(Value::from)
+}
+
 fn is_cluster_name(text: &str) -> bool {
     text.len() <= 242
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -199,6 +215,13 @@ mod tests {
         for given in values {
             assert!(kind.coerce(given).is_err(), "{given} as {kind:?}");
         }
+    }
+
+    #[test]
+    fn lists_hold_short_texts() {
+        accepts(Kind::Texts, &[(json!([]), json!([])), (json!(["a", 3]), json!(["a", "3"]))]);
+        refuses(Kind::Texts, &[json!("a"), json!([""]), json!([null]), json!([-1]), json!([1.5]), json!([["a"]])]);
+        refuses(Kind::Texts, &[json!(vec!["a"; 1001]), json!(["a".repeat(256)]), json!(["a\u{0}"])]);
     }
 
     #[test]

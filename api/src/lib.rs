@@ -9,6 +9,7 @@ pub mod body;
 pub mod caller;
 pub mod certificates;
 pub mod cluster_templates;
+pub mod cluster_update;
 pub mod cluster_view;
 pub mod clusters;
 pub mod coerce;

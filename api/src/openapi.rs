@@ -123,6 +123,11 @@ from_table!(
     crate::clusters::FIELDS
 );
 from_table!(
+    /// Another number of nodes in a nodegroup.
+    Resize,
+    crate::cluster_update::RESIZE_FIELDS
+);
+from_table!(
     /// A request for a signature.
     NewCertificate,
     crate::certificates::FIELDS
@@ -155,6 +160,7 @@ fn property(kind: Kind) -> ObjectBuilder {
             let text = Schema::Object(of(Type::String).build());
             of(Type::Object).additional_properties(Some(AdditionalProperties::RefOr(RefOr::T(text))))
         }
+        Kind::Texts => of(Type::Array),
         Kind::OneOf(words) => of(Type::String).enum_values(Some(words.iter().copied())),
         Kind::NameServers => of(Type::String).description(Some("IPv4 addresses separated by commas")),
     }

@@ -138,6 +138,11 @@ pub fn apply(changes: &[Change], document: &Map<String, Value>, rules: &Rules) -
 }
 
 impl Change {
+    /// Whether it is about that attribute.
+    pub fn names(&self, attribute: &str) -> bool {
+        self.attribute == attribute
+    }
+
     fn apply(&self, document: &mut Map<String, Value>, rules: &Rules) -> Result<()> {
         let name = self.attribute.as_str();
         let known = rules.fields.iter().find(|field| field.name == name);

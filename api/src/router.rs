@@ -6,7 +6,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Api, certificates, cluster_templates, clusters, credentials, health, mservices, nodes, openapi, root, stats};
+use crate::{
+    Api, certificates, cluster_templates, cluster_update, clusters, credentials, health, mservices, nodes, openapi, root,
+    stats,
+};
 
 fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::frame())
@@ -19,7 +22,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(cluster_templates::show, cluster_templates::update, cluster_templates::delete))
         .routes(routes!(clusters::list, clusters::create))
         .routes(routes!(clusters::detail))
-        .routes(routes!(clusters::show, clusters::delete))
+        .routes(routes!(clusters::show, cluster_update::update, clusters::delete))
+        .routes(routes!(cluster_update::resize))
         .routes(routes!(nodes::report))
         .routes(routes!(nodes::orders, nodes::answer))
         .routes(routes!(nodes::service_account))

@@ -139,9 +139,17 @@ fn heat_is_away_for_a_while() {
         let tried = rows[0][0].as_u64().unwrap_or_default() >= 2;
         (tried && rows[0][1].as_str().is_some_and(|text| text.contains("Heat is not available"))).then_some(())
     });
-    assert_eq!(service.show(&token, &cluster)["status"], "CREATE_IN_PROGRESS");
+    let shown = service.show(&token, &cluster);
+    assert_eq!(shown["status"], "CREATE_IN_PROGRESS");
+    let reason = shown["status_reason"].as_str().unwrap();
+    assert!(reason.starts_with("Creating a cluster, step submit: Heat is not available"), "{reason}");
+    assert!(!reason.contains('['), "no code while it is tried again: {reason}");
     assert!(CLOUD.stacks("demo", &name).is_empty());
     drop(away);
+    wait_for("the obstacle to be gone", Duration::from_secs(90), || {
+        let shown = service.show(&token, &cluster);
+        shown["status_reason"].as_str().is_none_or(|reason| !reason.contains("not available")).then_some(())
+    });
     service.complete(&token, &cluster);
     assert_eq!(CLOUD.stacks("demo", &name).len(), 1);
 

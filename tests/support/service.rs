@@ -96,6 +96,15 @@ impl Service {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// Changes the records' SQLite file behind the service's back.
+    pub fn write(&self, statement: &str) {
+        const WRITE: &str = "import sqlite3, sys\n\
+            with sqlite3.connect(sys.argv[1], timeout=30) as records: records.execute(sys.argv[2])";
+        let file = self.state_dir().join("jeroboam.db");
+        let output = Command::new("python3").args(["-c", WRITE]).arg(file).arg(statement).output().unwrap();
+        assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// SIGKILL: nothing of the process's own runs any more.
     pub fn kill(&mut self) {
         let mut process = self.process.take().unwrap();
@@ -199,6 +208,13 @@ impl Service {
     pub fn complete(&self, token: &str, cluster: &str) -> Value {
         let shown = self.settled(token, cluster);
         assert_eq!(shown["status"], "CREATE_COMPLETE", "{}\n{}", shown["status_reason"], tail(&self.log()));
+        shown
+    }
+
+    /// Waits until a change of the cluster is complete, and gives it.
+    pub fn updated(&self, token: &str, cluster: &str) -> Value {
+        let shown = self.settled(token, cluster);
+        assert_eq!(shown["status"], "UPDATE_COMPLETE", "{}\n{}", shown["status_reason"], tail(&self.log()));
         shown
     }
 

@@ -6,6 +6,7 @@ mod edge;
 mod rotation;
 mod server;
 mod templates;
+mod updates;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -71,13 +71,16 @@ pub(crate) enum Change {
     Stack(Box<drivers::Stack>),
 }
 
+/// Tells what an update changes, from the stack as it is, with its outputs.
+pub(crate) type Ask =
+    for<'a> fn(&'a Conductor, &'a Work, &'a Session, &'a heat::Stack) -> BoxFuture<'a, Result<Change, Failure>>;
+
 /// One update of one stack.
 pub(crate) struct Phase {
     /// Its name, unique within its operation and at most 31 characters long; never changes its meaning.
     pub(crate) name: &'static str,
-    /// What changes; asked again each time the update is to be sent. The stack comes with its outputs.
-    pub(crate) change:
-        for<'a> fn(&'a Conductor, &'a Work, &'a Session, &'a heat::Stack) -> BoxFuture<'a, Result<Change, Failure>>,
+    /// What changes; asked again each time the update is to be sent.
+    pub(crate) change: Ask,
 }
 
 impl Phase {

@@ -52,8 +52,10 @@ pub async fn check(c: &impl ConnectionTrait, kind: &Kind, cluster: &Cluster, sub
         Some(advice) => {
             let Cluster { name, uuid, status, .. } = cluster;
             let doing = kind.doing;
-            let text =
-                format!("{doing} when status is \"{status}\" is not supported. The cluster {name} ({uuid}) {advice}");
+            let text = format!(
+                "{doing} when status is \"{status}\" is not supported. The cluster {name} ({uuid}) {advice} Allowed: \
+                 CREATE_COMPLETE and any other _COMPLETE, UPDATE_FAILED, ROLLBACK_FAILED."
+            );
             Err(Error::new(kind.refusal, text))
         }
     }
@@ -108,9 +110,7 @@ fn by_status(status: Status, kind: &Kind) -> Option<&'static str> {
         status if status.is_stable() => None,
         Status::UpdateFailed | Status::RollbackFailed => None,
         Status::UpdateInProgress | Status::RollbackInProgress if !kind.exclusive => None,
-        Status::UpdateInProgress | Status::RollbackInProgress => Some(
-            "is being changed: wait until that has ended. Allowed: a status that ends in _COMPLETE, UPDATE_FAILED.",
-        ),
+        Status::UpdateInProgress | Status::RollbackInProgress => Some("is being changed: wait until that has ended."),
         Status::CreateInProgress => Some("is being made: wait until it is complete, or delete it."),
         Status::CreateFailed => Some("was not made in full: delete it and make another one."),
         Status::DeleteInProgress | Status::DeleteComplete => Some("is being deleted."),

@@ -22,16 +22,19 @@ mod status;
 pub mod store;
 pub mod spare;
 pub(crate) mod submit;
+pub mod update;
 
 pub use create::{Request, create};
 pub use delete::delete;
 pub(crate) use finish::settle_failed;
 pub use finish::{Ending, close};
+pub use resize::resize;
 pub use rotate_authorities::rotate_authorities;
 pub use rotate_credential::rotate_credential;
 pub use row::Model as Cluster;
 pub use spec::render;
 pub use status::{Action, HealthStatus, Owner, Status};
+pub use update::update;
 
 use crate::column::StringMap;
 use crate::nodegroup::Nodegroup;

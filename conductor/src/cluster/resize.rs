@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures::FutureExt as _;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
@@ -15,11 +16,12 @@ use super::change::{Change, Phase, Target};
 use super::members::{node_name, prefix, reported};
 use super::progress::{LONGEST_WAIT, Nodes, node_fault};
 use super::{Action, Changes, Cluster, Ending, Owner, change, close, gate, members, spec, submit};
+use crate::column::now;
 use crate::node::Phase as NodePhase;
 use crate::nodegroup::{self, DEFAULT_WORKER, MASTER, Nodegroup};
 use crate::openstack::{Identity, Session, heat};
 use crate::operation::store::NewOperation;
-use crate::operation::{self, Failure, Kind, Next, Step, StepResult, Work};
+use crate::operation::{self, Failure, Fault, Kind, Next, Step, StepResult, Work};
 use crate::{Conductor, Error, Kind as ErrorKind, Result, database, node};
 
 /// A request for another size.
@@ -222,8 +224,7 @@ async fn await_stack(conductor: &Conductor, work: &Work) -> StepResult {
     let group = work.nodegroup()?;
     let nodes = reported(conductor, group).await?;
     if Nodes::noted(work).is_none() {
-        let began = work.operation.created_at;
-        if let Some(failed) = nodes.iter().find(|node| node.phase == NodePhase::Failed && node.updated_at >= began) {
+        if let Some(failed) = nodes.iter().find(|node| has_failed(work, group, node)) {
             return Err(Failure::Final(node_fault(failed)));
         }
         let target = Target::nodegroup(work)?;
@@ -231,28 +232,32 @@ async fn await_stack(conductor: &Conductor, work: &Work) -> StepResult {
             work.say(conductor, "20 %: Heat changes the stack").await?;
             return Ok(Next::Wait(LONGEST_WAIT));
         };
-        remember(conductor, work, &stack, &nodes).await?;
+        remember(conductor, work, &stack).await?;
     }
     operation::store::unfollow(&conductor.db, &work.operation.uuid).await?;
     Ok(Next::Done)
 }
 
+/// Whether the node has failed since the operation began, and is not on its way out.
+fn has_failed(work: &Work, group: &Nodegroup, node: &node::Node) -> bool {
+    let prefix = prefix(&work.cluster, group);
+    let leaves = || noted(work, "removed").into_iter().any(|index| node.name == node_name(&prefix, index));
+    node.phase == NodePhase::Failed && node.updated_at >= work.operation.created_at && !leaves()
+}
+
 /// Notes who the nodes of the finished stack are, and forgets those that left.
-async fn remember(
-    conductor: &Conductor,
-    work: &Work,
-    stack: &heat::Stack,
-    reported: &[node::Node],
-) -> Result<(), Failure> {
-    let driver = conductor.driver(&work.cluster.driver)?;
-    let prefix = prefix(&work.cluster, work.nodegroup()?);
-    let names: Vec<String> =
-        driver.members(&stack.outputs()).into_keys().map(|index| node_name(&prefix, index)).collect();
-    let left: Vec<String> =
-        reported.iter().map(|node| node.name.clone()).filter(|name| !names.contains(name)).collect();
-    node::store::forget(&conductor.db, &work.cluster.uuid, &left).await?;
+async fn remember(conductor: &Conductor, work: &Work, stack: &heat::Stack) -> Result<(), Failure> {
+    let names = names(conductor, work, stack)?;
+    node::store::keep_only(&conductor.db, &work.nodegroup()?.uuid, &names).await?;
     Nodes::note(conductor, work, names).await?;
     Ok(())
+}
+
+/// The names of the nodegroup's nodes, from the finished stack.
+fn names(conductor: &Conductor, work: &Work, stack: &heat::Stack) -> Result<Vec<String>, Failure> {
+    let driver = conductor.driver(&work.cluster.driver)?;
+    let prefix = prefix(&work.cluster, work.nodegroup()?);
+    Ok(driver.members(&stack.outputs()).into_keys().map(|index| node_name(&prefix, index)).collect())
 }
 
 /// Waits until every node of the nodegroup is ready.
@@ -279,6 +284,7 @@ async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count:
     let group = work.nodegroup()?;
     let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
     let stack = change::present(&session, &Target::nodegroup(work)?).await?;
+    let names = names(conductor, work, &stack)?;
     let addresses = conductor.driver(&work.cluster.driver)?.read(&stack.outputs()).node_addresses;
     // What was removed cannot come back: where that was undone, other nodes came, and need the token.
     let all_in = matches!(ending, Ending::Complete(_)) || noted(work, "removed").is_empty();
@@ -295,6 +301,8 @@ async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count:
     if all_in && submit::nodes_report(conductor, &work.cluster) {
         node::store::delete_tokens(&transaction, &work.cluster.uuid, Some(&group.uuid)).await?;
     }
+    // One that left may have said something since.
+    node::store::keep_only(&transaction, &group.uuid, &names).await?;
     transaction.commit().await.map_err(Error::from)?;
     tracing::info!(nodegroup = %group.name, size = group.node_count, "nodegroup settled");
     Ok(Next::Done)
@@ -303,52 +311,71 @@ async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count:
 /// Records the failure. Where Heat never accepted the change, the number of nodes is what it was; where it did, the
 /// change stands, or is undone if the caller asked for that.
 async fn fail(conductor: &Conductor, work: &Work) -> StepResult {
-    let Ok(group) = work.nodegroup() else {
+    let Ok(target) = Target::nodegroup(work) else {
         return super::finish::failed(conductor, work).await;
     };
     let input = Input::of(work)?;
-    let begun = match Target::nodegroup(work) {
-        Ok(target) => change::has_begun(conductor, work, &target, &RESIZE).await,
-        Err(_) => Ok(false),
+    let fault = Fault::of(&work.operation);
+    if !input.rollback {
+        return match change::has_begun(conductor, work, &target, &RESIZE).await {
+            Ok(false) => settle_as_before(conductor, work, &Ending::Failed(fault), input.previous).await,
+            Ok(true) | Err(_) => super::finish::failed(conductor, work).await,
+        };
+    }
+    if too_late(work) {
+        let why = "Undoing it has taken as long as a change may, and is given up";
+        return rollback_failed(conductor, work, fault, why).await;
+    }
+    let undone = match change::has_begun(conductor, work, &target, &RESIZE).await {
+        Ok(true) => undo(conductor, work, &target, input.previous).await,
+        Ok(false) => settle_as_before(conductor, work, &Ending::RolledBack(fault.clone()), input.previous).await,
+        Err(error) => Err(error),
     };
-    match begun {
-        // To be undone, it must be known.
-        Err(error) if input.rollback => Err(error),
-        Ok(true) if input.rollback => undo(conductor, work, input.previous).await,
-        Ok(true) | Err(_) => super::finish::failed(conductor, work).await,
-        Ok(false) => {
-            let fault = operation::Fault::of(&work.operation);
-            let ending = if input.rollback { Ending::RolledBack(fault) } else { Ending::Failed(fault) };
-            let node_count = i32::try_from(input.previous).ok();
-            let transaction = database::begin(&conductor.db).await?;
-            if close(&transaction, &work.operation, &ending, Changes::default()).await? {
-                let changes = nodegroup::store::Changes { node_count, ..Default::default() };
-                nodegroup::store::change(&transaction, &group.uuid, changes).await?;
-                transaction.commit().await.map_err(Error::from)?;
-            }
-            Ok(Next::Done)
+    match undone {
+        Err(Failure::Final(second)) => {
+            let why = format!("Undoing it failed too: {}", second.message);
+            rollback_failed(conductor, work, fault, &why).await
         }
+        other => other,
     }
 }
 
+/// What is undone may take as long as a change itself.
+fn too_late(work: &Work) -> bool {
+    let deadline = work.operation.deadline;
+    deadline.is_some_and(|at| now() > at + TimeDelta::minutes(gate::minutes(&work.cluster)))
+}
+
+/// Nothing was changed: the number of nodes is what it was.
+async fn settle_as_before(conductor: &Conductor, work: &Work, ending: &Ending, previous: u32) -> StepResult {
+    let transaction = database::begin(&conductor.db).await?;
+    if close(&transaction, &work.operation, ending, Changes::default()).await? {
+        let node_count = i32::try_from(previous).ok();
+        let changes = nodegroup::store::Changes { node_count, ..Default::default() };
+        nodegroup::store::change(&transaction, &work.nodegroup()?.uuid, changes).await?;
+        transaction.commit().await.map_err(Error::from)?;
+    }
+    Ok(Next::Done)
+}
+
+async fn rollback_failed(conductor: &Conductor, work: &Work, mut fault: Fault, why: &str) -> StepResult {
+    fault.message = format!("{}. {why}", fault.message.trim_end_matches('.'));
+    let transaction = database::begin(&conductor.db).await?;
+    if close(&transaction, &work.operation, &Ending::RollbackFailed(fault), Changes::default()).await? {
+        transaction.commit().await.map_err(Error::from)?;
+    }
+    Ok(Next::Done)
+}
+
 /// Brings the nodegroup back to the number and, as far as they are still there, the nodes it had.
-async fn undo(conductor: &Conductor, work: &Work, previous: u32) -> StepResult {
-    let target = Target::nodegroup(work)?;
-    let cause = operation::Fault::of(&work.operation);
-    match undo_in_heat(conductor, work, &target).await {
-        Ok(None) => Ok(Next::Wait(LONGEST_WAIT)),
-        Ok(Some(wait)) if wait != Next::Done => Ok(wait),
-        Ok(Some(_)) => settle(conductor, work, &Ending::RolledBack(cause), Some(previous)).await,
-        Err(Failure::Final(fault)) => {
-            let mut both = cause;
-            both.message = format!("{}. Undoing it failed too: {}", both.message.trim_end_matches('.'), fault.message);
-            let transaction = database::begin(&conductor.db).await?;
-            if close(&transaction, &work.operation, &Ending::RollbackFailed(both), Changes::default()).await? {
-                transaction.commit().await.map_err(Error::from)?;
-            }
-            Ok(Next::Done)
+async fn undo(conductor: &Conductor, work: &Work, target: &Target, previous: u32) -> StepResult {
+    match undo_in_heat(conductor, work, target).await? {
+        None => Ok(Next::Wait(LONGEST_WAIT)),
+        Some(Next::Done) => {
+            let cause = Fault::of(&work.operation);
+            settle(conductor, work, &Ending::RolledBack(cause), Some(previous)).await
         }
-        Err(other) => Err(other),
+        Some(wait) => Ok(wait),
     }
 }
 
@@ -366,8 +393,7 @@ async fn undo_in_heat(conductor: &Conductor, work: &Work, target: &Target) -> Re
         return Ok(None);
     }
     let Some(stack) = change::completed(conductor, work, target, &UNDO).await? else { return Ok(None) };
-    let nodes = reported(conductor, work.nodegroup()?).await?;
-    remember(conductor, work, &stack, &nodes).await?;
+    remember(conductor, work, &stack).await?;
     Ok(Some(Next::Done))
 }
 

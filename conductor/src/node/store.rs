@@ -170,6 +170,16 @@ pub async fn prefixes(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Ve
     Ok(groups.into_model::<Group>().all(c).await?)
 }
 
+/// Forgets the nodes of a nodegroup but those of these names.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn keep_only(c: &impl ConnectionTrait, nodegroup_uuid: &str, names: &[String]) -> Result<()> {
+    let which = Condition::all().add(Column::NodegroupUuid.eq(nodegroup_uuid)).add(Column::Name.is_not_in(names));
+    Entity::delete_many().filter(which).exec(c).await?;
+    Ok(())
+}
+
 /// Makes the token known, or known for longer.
 ///
 /// # Errors

@@ -22,10 +22,14 @@ on_every_database!(
     nothing_is_kept_for_a_cluster_that_is_gone,
 );
 
+fn node_group() -> String {
+    "0a1b2c3d-0000-4000-8000-000000000001".into()
+}
+
 pub fn a_report(cluster: &Cluster, name: &str, phase: Phase) -> Report {
     Report {
         cluster_uuid: cluster.uuid.clone(),
-        nodegroup_uuid: "0a1b2c3d-0000-4000-8000-000000000001".into(),
+        nodegroup_uuid: node_group(),
         name: name.to_owned(),
         role: "worker".into(),
         phase,
@@ -45,7 +49,7 @@ pub fn token(cluster: &Cluster, hash: &str, seconds: i64) -> BootstrapToken {
     BootstrapToken {
         hash: hash.to_owned(),
         cluster_uuid: cluster.uuid.clone(),
-        nodegroup_uuid: "0a1b2c3d-0000-4000-8000-000000000001".into(),
+        nodegroup_uuid: node_group(),
         role: "master".into(),
         generation: 1,
         expires_at: now() + TimeDelta::seconds(seconds),
@@ -99,6 +103,19 @@ async fn a_later_report_replaces_the_earlier_one(t: TestDatabase) {
     let node = store::of_clusters(&t.db, std::slice::from_ref(&cluster.uuid)).await.unwrap().remove(0);
     assert_eq!((node.phase, node.step, node.message, node.log), (Phase::Ready, None, None, StringList::default()));
 
+    let group = node_group();
+    report(&t.db, &cluster, "n-1", Phase::Booted).await.unwrap();
+    store::keep_only(&t.db, &sample::uuid(), &[]).await.unwrap();
+    store::keep_only(&t.db, &group, &["n-0".into(), "n-7".into()]).await.unwrap();
+    let names = async || {
+        let nodes = store::of_clusters(&t.db, std::slice::from_ref(&cluster.uuid)).await.unwrap();
+        nodes.into_iter().map(|node| node.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["n-0"]);
+    report(&t.db, &cluster, "n-1", Phase::Booted).await.unwrap();
+    store::keep_only(&t.db, &group, &[]).await.unwrap();
+    assert!(names().await.is_empty());
+    report(&t.db, &cluster, "n-0", Phase::Booted).await.unwrap();
     store::forget(&t.db, &cluster.uuid, &["n-0".into()]).await.unwrap();
     assert_eq!(store::of_clusters(&t.db, &[cluster.uuid]).await.unwrap(), []);
 }
@@ -119,7 +136,7 @@ async fn nodes_are_counted_by_phase(t: TestDatabase) {
     counts.sort_by_key(|count| (count.cluster_uuid != one.uuid, count.phase));
     let count = |cluster: &Cluster, phase, nodes| Count {
         cluster_uuid: cluster.uuid.clone(),
-        nodegroup_uuid: "0a1b2c3d-0000-4000-8000-000000000001".into(),
+        nodegroup_uuid: node_group(),
         phase,
         nodes,
     };
