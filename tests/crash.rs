@@ -122,6 +122,28 @@ fn a_stack_whose_maker_was_killed_is_adopted() {
     service.gone(&token, &cluster);
 }
 
+/// Heat takes its time with a stack; meanwhile the process that asked for it is killed and the cluster deleted.
+#[test]
+fn a_stack_that_comes_after_the_delete_goes_too() {
+    let relay = Relay::start();
+    let mut service = Service::start(&[("JEROBOAM__KEYSTONE__AUTH_URL", &relay.auth_url())]);
+    let token = CLOUD.token("demo");
+    let delayed = relay.delay("POST", "/stacks");
+    let cluster = service.cluster(&token, &service.template(&token, json!({})), json!({}));
+    delayed.wait();
+    service.kill();
+    service.restart();
+    let answer = service.call(&token, "DELETE", &format!("/clusters/{cluster}"), None);
+    assert_eq!(answer.status, 204, "{}", answer.text);
+    wait_for("the delete to look for the stack", Duration::from_secs(60), || {
+        service.log().contains("Heat may still make the stack").then_some(())
+    });
+    drop(delayed);
+    service.absent(&token, &cluster);
+    assert!(service.log().contains("the stack of the deleted cluster has come"), "it was there before");
+    assert!(!CLOUD.census().to_string().contains(&cluster));
+}
+
 /// The trustee, the trust, the credential and the stack are made, and no answer says so.
 #[test]
 fn lost_answers_make_nothing_twice() {

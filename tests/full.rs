@@ -67,7 +67,7 @@ fn belongings(token: &str) -> BTreeMap<&'static str, BTreeSet<String>> {
 fn shapes_on_real_nova_and_neutron() {
     if !CLOUD.about["modes"].as_array().unwrap().contains(&"full".into()) {
         // Not by a macro: a test's output is hidden when it passes.
-        let why = "skipped shapes_on_real_nova_and_neutron: the cloud is not full (FULL=1 tests/run brings it up)";
+        let why = "skipped shapes_on_real_nova_and_neutron: the cloud is not full (FULL=0 leaves it out)";
         writeln!(std::io::stderr(), "{why}").unwrap();
         return;
     }

@@ -139,6 +139,45 @@ fn a_token_that_dies_too_soon_is_named() {
     service.gone(&fresh, &cluster);
 }
 
+/// What the nodes of a requester's cluster hold opens, here, its certificates and nothing else.
+#[test]
+fn a_trustee_s_token_opens_its_cluster_s_certificates_only() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("closed");
+    let template = service.template(&token, json!({"labels": {"cloud_provider_enabled": "true"}}));
+    let name = unique("inside");
+    // Bootstrap tokens end with the cluster's completion: this one does not come to that.
+    let _silent = CLOUD.nodes(vec![json!({"name": name, "silent": true})]);
+    let cluster = service.cluster(&token, &template, json!({"name": name, "node_count": 0}));
+    let data = wait_for("the control plane's user data", Duration::from_secs(120), || CLOUD.user_data(&name).pop());
+    let bootstrap = bootstrap_token(&data);
+    let stack = service.rows(&format!("SELECT stack_name FROM cluster WHERE uuid = '{cluster}'"));
+    let node = format!("{}-0", drivers::node_prefix(stack[0][0].as_str().unwrap(), "default-master"));
+    let url = format!("{}/clusters/{cluster}/nodes/{node}/cloud-config", service.endpoint());
+    let config = support::http::request("GET", &url, &[("x-jeroboam-bootstrap-token", &bootstrap)], None);
+    assert_eq!(config.status, 200, "{}", config.text);
+    let value = |key: &str| {
+        let line = config.text.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
+        line.unwrap_or_else(|| panic!("{key}: {}", config.text)).trim_matches('"').to_owned()
+    };
+    let who = json!({"id": value("user-id"), "password": value("password")});
+    let trustee = CLOUD.token_for(&json!({
+        "identity": {"methods": ["password"], "password": {"user": who}},
+        "scope": {"OS-TRUST:trust": {"id": value("trust-id")}},
+    }));
+    let status = |method: &str, path: &str| service.call(&trustee, method, path, None).status;
+    assert_eq!(status("GET", &format!("/certificates/{cluster}")), 200);
+    for (method, path) in [
+        ("GET", "/clusters".to_owned()),
+        ("GET", format!("/clusters/{cluster}")),
+        ("DELETE", format!("/clusters/{cluster}")),
+        ("DELETE", format!("/clustertemplates/{template}")),
+    ] {
+        assert_eq!(status(method, &path), 403, "{method} {path}");
+    }
+    service.gone(&token, &cluster);
+}
+
 /// Nothing that opens anything lies in clear in the databases, the workflows' history or the log.
 #[test]
 fn no_secret_lies_in_clear() {

@@ -25,6 +25,8 @@ const LISTS: [u16; 8] = [200, 200, 200, 200, 200, 200, 403, 401];
 const READ: [u16; 8] = [200, 200, 200, 200, 200, 404, 403, 401];
 /// What only administrators may see.
 const ADMIN: [u16; 8] = [403, 403, 403, 200, 200, 403, 403, 401];
+/// What only administrators may do, to something that is not there.
+const ABSENT: [u16; 8] = [403, 403, 403, 404, 404, 403, 403, 401];
 /// What only nodes may do.
 const NODES: [u16; 8] = [401; 8];
 
@@ -133,6 +135,23 @@ fn table() -> Vec<Row> {
         // Who may, is told that the cluster has none. By default this rule knows no administrator (B-50).
         row!("PATCH" "/v1/credentials/{cluster_ident}", |world| format!("/v1/credentials/{}", world.cluster), none,
             [400, 400, 403, 400, 404, 404, 403, 401]),
+        row!("GET" "/v1/quotas", ADMIN),
+        row!("GET" "/v1/quotas/{project_id}/{resource}", demos_quota, none, [200, 200, 200, 200, 200, 403, 403, 401]),
+        row!("POST" "/v1/quotas", |_| "/v1/quotas".into(), |_| Some(json!({"project_id": "no-such-project"})), ABSENT),
+        row!("PATCH" "/v1/quotas/{project_id}/{resource}", demos_quota, |_| Some(json!({"hard_limit": 1})), ABSENT),
+        row!("DELETE" "/v1/quotas/{project_id}/{resource}", demos_quota, none, ABSENT),
+        row!("GET" "/v1/federations", LISTS),
+        row!("GET" "/v1/federations/detail", LISTS),
+        row!("GET" "/v1/federations/{federation_ident}", |_| "/v1/federations/f".into(), none,
+            [404, 404, 404, 404, 404, 404, 403, 401]),
+        // Refused to all: there are none. Who may, is told so.
+        row!("POST" "/v1/federations", |_| "/v1/federations".into(),
+            |world| Some(json!({"hostcluster_id": world.cluster, "properties": {"dns-zone": "example.org"}})),
+            [400, 400, 403, 400, 400, 404, 403, 401]),
+        row!("PATCH" "/v1/federations/{federation_ident}", |_| "/v1/federations/f".into(), no_change,
+            [404, 404, 403, 404, 404, 404, 403, 401]),
+        row!("DELETE" "/v1/federations/{federation_ident}", |_| "/v1/federations/f".into(), none,
+            [404, 404, 403, 404, 404, 404, 403, 401]),
         row!("GET" "/v1/mservices", ADMIN),
         row!("GET" "/v1/stats", LISTS),
         row!("GET" "/v1/stats", |_| format!("/v1/stats?project_id={}", CLOUD.project("demo")), none,
@@ -161,6 +180,10 @@ fn public(world: &World) -> String {
 
 fn own_template(world: &World) -> String {
     format!("/v1/clustertemplates/{}", world.fresh_template())
+}
+
+fn demos_quota(_: &World) -> String {
+    format!("/v1/quotas/{}/Cluster", CLOUD.project("demo"))
 }
 
 fn cluster(world: &World) -> String {

@@ -214,12 +214,16 @@ fn what_fails_leads_back_to_the_old_authorities() {
     let old = cluster.authorities();
     let (worker, root) = cluster.node("worker");
     // The first rule that fits holds, so the silent one is put before the other.
-    while_first(&cluster, |name| json!({"name": format!("{name}.*worker"), "silent": true}), || {
-        cluster.accepted("certificates");
-        let reason = cluster.ends("UPDATE_FAILED");
-        assert!(reason.contains(&worker) && reason.contains("[node-silent]"), "{reason}");
-        assert_eq!(cluster.authorities(), old);
-    });
+    while_first(
+        &cluster,
+        |name| json!({"name": format!("{name}.*worker"), "silent": true}),
+        || {
+            cluster.accepted("certificates");
+            let reason = cluster.ends("UPDATE_FAILED");
+            assert!(reason.contains(&worker) && reason.contains("[node-silent]"), "{reason}");
+            assert_eq!(cluster.authorities(), old);
+        },
+    );
     cluster.nodes_hold_what_is_shown();
     let kept: Vec<_> = cluster.pairs().as_array().unwrap().iter().filter(|row| row[1] != 1).cloned().collect();
     assert_eq!(kept, [json!(["kubernetes", -2])], "the certificate of the one that failed, for nodes that hold it");
@@ -293,12 +297,16 @@ fn credentials_are_replaced_or_stay() {
                 let first = credentials(&cluster);
                 assert_eq!(first.0.len() + first.1.len(), 1, "{first:?}");
 
-                while_first(&cluster, |name| json!({"name": name, "silent": true}), || {
-                    cluster.accepted("credentials");
-                    let reason = cluster.ends("UPDATE_FAILED");
-                    assert!(reason.contains("(credential)") && reason.contains("[node-silent]"), "{reason}");
-                    assert_eq!(credentials(&cluster), first);
-                });
+                while_first(
+                    &cluster,
+                    |name| json!({"name": name, "silent": true}),
+                    || {
+                        cluster.accepted("credentials");
+                        let reason = cluster.ends("UPDATE_FAILED");
+                        assert!(reason.contains("(credential)") && reason.contains("[node-silent]"), "{reason}");
+                        assert_eq!(credentials(&cluster), first);
+                    },
+                );
                 let back = wait_for("the master to hold the old one", Duration::from_secs(30), sum);
 
                 cluster.accepted("credentials");

@@ -1,11 +1,28 @@
 //! May this caller do that? The questions that operations put to the policy.
 
+use conductor::cluster::Cluster;
 use conductor::scope::Scope;
 
 use crate::Api;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::policy::{Credentials, Target};
+
+/// What a token that lies inside a cluster may do to that cluster, and nothing else.
+const INSIDE: [&str; 3] = ["certificate:get", "certificate:create", "cluster:update_health_status"];
+
+/// The name under which a target carries its cluster.
+const CLUSTER: &str = "cluster_uuid";
+
+/// A cluster as the policy sees it.
+#[must_use]
+pub fn target(cluster: &Cluster) -> Target {
+    let target = Target::object(&cluster.project_id, &cluster.user_id).with(CLUSTER, &cluster.uuid);
+    match &cluster.trustee_user_id {
+        Some(trustee) => target.with("trustee_user_id", trustee),
+        None => target,
+    }
+}
 
 impl Caller {
     /// The project the caller acts in.
@@ -50,7 +67,9 @@ impl Api {
         let mut credentials = caller.credentials();
         credentials.is_admin = self.policy.is_admin(&credentials);
         let target = target.unwrap_or_else(|| Target::caller(&credentials));
-        if self.policy.allow(rule, &credentials, &target) {
+        let inside = caller.0.cluster.as_deref();
+        let limited = inside.is_some_and(|own| !INSIDE.contains(&rule) || target.get(CLUSTER) != Some(own));
+        if !limited && self.policy.allow(rule, &credentials, &target) {
             return Ok(());
         }
         let text = format!("Policy doesn't allow {rule} to be performed.");
@@ -63,7 +82,7 @@ impl Api {
     /// # Errors
     /// 403 for an administrator whom the policy denies the rule, and for a token without a project.
     pub fn scope(&self, caller: &Caller, all_projects: &'static str) -> Result<Scope> {
-        if self.is_admin(caller) {
+        if caller.0.cluster.is_none() && self.is_admin(caller) {
             self.allow(caller, all_projects, None)?;
             return Ok(Scope::All);
         }

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Api;
+use crate::authorize::target;
 use crate::body::{Field, Payload};
 use crate::caller::{Caller, Principal};
 use crate::coerce::{self, TEXT};
 use crate::error::{Error, Result};
 use crate::ident::{Ident, Segments};
 use crate::links::{Base, Link};
-use crate::policy::Target;
 use crate::query::{Arguments, Given, Nothing, Query};
 
 /// The words for each authority; the first of each is ours.
@@ -145,7 +145,7 @@ async fn authority_of(
         Principal::User(identity) => {
             let caller = Caller(identity.clone());
             let cluster = find(api, &caller, ident, Kind::NotFound).await?;
-            api.allow(&caller, "certificate:get", Some(Target::object(&cluster.project_id, &cluster.user_id)))?;
+            api.allow(&caller, "certificate:get", Some(target(&cluster)))?;
             cluster.uuid
         }
         Principal::Node(holder) => own(holder, ident)?,
@@ -174,7 +174,7 @@ pub async fn sign(
             let caller = Caller(identity.clone());
             // An unknown cluster in the body makes the request wrong, not the path.
             let cluster = find(&api, &caller, &request.cluster_uuid, Kind::Invalid).await?;
-            api.allow(&caller, "certificate:create", Some(Target::object(&cluster.project_id, &cluster.user_id)))?;
+            api.allow(&caller, "certificate:create", Some(target(&cluster)))?;
             let pem = certificate::sign(&api.conductor, &cluster.uuid, ca, &request.csr).await?;
             (cluster.uuid, pem)
         }
@@ -210,8 +210,7 @@ pub async fn rotate(
     payload.nothing()?;
     let scope = api.scope(&caller, "cluster:get_one_all_projects")?;
     let view = cluster::store::view(&api.conductor.db, &scope, &ident).await?;
-    let target = Target::object(&view.cluster.project_id, &view.cluster.user_id);
-    api.allow(&caller, "certificate:rotate_ca", Some(target))?;
+    api.allow(&caller, "certificate:rotate_ca", Some(target(&view.cluster)))?;
     cluster::rotate_authorities(&api.conductor, &caller.0, &view).await?;
     Ok((StatusCode::ACCEPTED, Json(Rotated { uuid: view.cluster.uuid })))
 }

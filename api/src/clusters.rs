@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Api;
+use crate::authorize::target;
 use crate::body::{Field, Null, Payload};
 use crate::caller::Caller;
 use crate::cluster_view::{Full, Summary};
@@ -18,7 +19,6 @@ use crate::ident::Ident;
 use crate::links::Base;
 use crate::microversion::Microversion;
 use crate::page::{self, Listing};
-use crate::policy::Target;
 use crate::query::{Nothing, Query};
 
 const COLLECTION: &str = "clusters";
@@ -235,7 +235,7 @@ pub async fn show(
 ) -> Result<Json<Full>> {
     let scope = api.scope(&caller, "cluster:get_one_all_projects")?;
     let view = cluster::store::view(&api.conductor.db, &scope, &ident).await?;
-    api.allow(&caller, "cluster:get", Some(Target::object(&view.cluster.project_id, &view.cluster.user_id)))?;
+    api.allow(&caller, "cluster:get", Some(target(&view.cluster)))?;
     Ok(Json(Full::with_faults(view, &base, version)))
 }
 
@@ -280,7 +280,7 @@ pub async fn delete(
 ) -> Result<StatusCode> {
     let scope = api.scope(&caller, "cluster:delete_all_projects")?;
     let cluster = cluster::store::find(&api.conductor.db, &scope, &ident).await?;
-    api.allow(&caller, "cluster:delete", Some(Target::object(&cluster.project_id, &cluster.user_id)))?;
+    api.allow(&caller, "cluster:delete", Some(target(&cluster)))?;
     cluster::delete(&api.conductor, &caller.0, &cluster).await?;
     Ok(StatusCode::NO_CONTENT)
 }

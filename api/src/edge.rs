@@ -13,6 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::body::Limits;
 use crate::caller::{self, Gate};
+use crate::cors::{self, Origins};
 use crate::error::Error;
 use crate::links::PublicUrl;
 use crate::{microversion, path, request_id};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long a request may take.
     pub timeout: Duration,
+    /// Origins whose pages may read answers.
+    pub origins: Origins,
     /// The URL under which clients reach us, where it is configured.
     pub public_url: Option<String>,
 }
@@ -45,6 +48,7 @@ pub fn around(routes: Router, settings: Settings) -> Router {
         .layer(Extension(PublicUrl(settings.public_url)))
         .layer(from_fn_with_state(settings.timeout, give_up))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(settings.origins, cors::share))
         .layer(from_fn(request_id::observe))
 }
 

@@ -13,9 +13,11 @@ pub mod cluster_update;
 pub mod cluster_view;
 pub mod clusters;
 pub mod coerce;
+pub mod cors;
 pub mod credentials;
 pub mod edge;
 pub mod error;
+pub mod federations;
 pub mod health;
 pub mod ident;
 pub mod links;
@@ -29,6 +31,7 @@ pub mod patch;
 pub mod path;
 pub mod policy;
 pub mod query;
+pub mod quotas;
 pub mod request_id;
 pub mod root;
 pub mod router;
@@ -45,6 +48,7 @@ use std::time::Duration;
 
 use axum::Router;
 use conductor::Conductor;
+use conductor::cluster;
 use conductor::openstack::Kind;
 use futures::FutureExt;
 use tokio::net::TcpListener;
@@ -88,6 +92,7 @@ pub fn routes(api: Api) -> Router {
         gate: Gate { keystone: keystone.into(), judge: judge(&api.conductor) },
         limits: Limits { body: config.api.max_body, body_time: timeout.min(Duration::from_secs(30)) },
         timeout,
+        origins: config.cors.allowed_origin.clone().into(),
         public_url: config.api.public_url.is_some().then(|| config.public_url()),
     };
     edge::around(router::bare(api), settings)
@@ -101,7 +106,7 @@ fn judge(conductor: &Arc<Conductor>) -> caller::Judge {
         async move {
             match credential {
                 Credential::Token(token) => match conductor.tokens.validate(&token.into()).await {
-                    Ok(identity) => Ok(Some(Principal::User(identity))),
+                    Ok(identity) => Ok(Some(Principal::User(cluster::recognise(&conductor, identity).await?))),
                     Err(error) if error.kind == Kind::Unauthorized => Ok(None),
                     Err(error) => Err(conductor::Error::from(error).into()),
                 },

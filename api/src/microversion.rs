@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 pub const MIN: Microversion = Microversion(1);
 /// The largest microversion.
 pub const MAX: Microversion = Microversion(14);
+/// The smallest microversion that has both actions of clusters.
+const ACTIONS: Microversion = Microversion(8);
 
 const HEADER: &str = "openstack-api-version";
 const MINIMUM: HeaderName = HeaderName::from_static("openstack-api-minimum-version");
@@ -59,7 +61,7 @@ enum Asked {
 
 /// Negotiates the version of everything below `/v1`, and names it in the answer.
 pub async fn negotiate(mut request: Request, next: Next) -> Response {
-    let asked = match asked(request.headers()) {
+    let asked = match asked(request.headers(), unasked(request.uri().path())) {
         Ok(asked) => asked,
         Err(error) => return error.into_response(),
     };
@@ -81,17 +83,27 @@ pub async fn negotiate(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Reads the header: absent means the smallest version, `latest` the largest.
+/// The version of a request that names none: the smallest, but on the two actions the one that has both. The SDK never
+/// names a version, and could not use them otherwise.
+fn unasked(path: &str) -> Microversion {
+    let action = path.strip_prefix("/v1/clusters/").and_then(|rest| rest.split_once("/actions/"));
+    match action {
+        Some((_, "resize" | "upgrade")) => ACTIONS,
+        _ => MIN,
+    }
+}
+
+/// Reads the header: absent means `unasked`, `latest` the largest.
 ///
 /// A comma separated list may name other services as well; ours counts.
-fn asked(headers: &HeaderMap) -> Result<Asked> {
+fn asked(headers: &HeaderMap, unasked: Microversion) -> Result<Asked> {
     let mut entries = Vec::new();
     for value in headers.get_all(HEADER) {
         let text = value.to_str().map_err(|_| bad_value())?;
         entries.extend(text.split(',').map(str::trim));
     }
     if entries.is_empty() {
-        return Ok(Asked::Version(MIN));
+        return Ok(Asked::Version(unasked));
     }
     let mut pairs = Vec::new();
     for entry in entries {
@@ -164,7 +176,7 @@ mod tests {
         for value in values {
             headers.append(HEADER, HeaderValue::from_str(value).unwrap());
         }
-        asked(&headers).map_err(|error| error.detail().to_owned())
+        asked(&headers, MIN).map_err(|error| error.detail().to_owned())
     }
 
     #[test]

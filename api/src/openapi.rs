@@ -133,6 +133,23 @@ from_table!(
     crate::certificates::FIELDS
 );
 
+from_table!(
+    /// A request for a quota.
+    NewQuota,
+    crate::quotas::FIELDS
+);
+from_table!(
+    /// A change of a quota.
+    QuotaChange,
+    crate::quotas::CHANGES
+);
+
+from_table!(
+    /// A request for a federation.
+    NewFederation,
+    crate::federations::FIELDS
+);
+
 fn object(fields: &[Field]) -> RefOr<Schema> {
     let known = fields.iter().filter(|field| matches!(field.access, Access::Optional | Access::Mandatory));
     let object = known.fold(ObjectBuilder::new(), |object, field| {

@@ -14,7 +14,7 @@ pub struct Listing {
     /// Most entries; the configured largest page caps it.
     pub limit: Option<i64>,
     /// The entry after which the page starts.
-    pub marker: Option<Uuid>,
+    pub marker: Option<String>,
     /// The column to sort by.
     pub sort_key: Option<String>,
     /// `asc` or `desc`.
@@ -23,23 +23,36 @@ pub struct Listing {
 
 impl Arguments for Listing {
     fn take(given: &mut Given) -> Result<Self> {
-        let limit = given.integer("limit")?;
-        let marker = match given.text("marker") {
-            Some(text) => Some(Uuid::try_parse(&text).map_err(|_| Error::field("marker", &text, "Allowed: a UUID."))?),
-            None => None,
-        };
-        Ok(Self { limit, marker, sort_key: given.text("sort_key"), sort_dir: given.text("sort_dir") })
+        let uuid = |text: &str| Uuid::try_parse(text).map(|uuid| uuid.to_string()).ok();
+        Self::read(given, uuid, "Allowed: a UUID.")
     }
 }
 
 impl Listing {
+    /// The part of a listing whose entries are numbered.
+    ///
+    /// # Errors
+    /// 400 for a marker that is no number, or a limit that is none.
+    pub fn by_number(given: &mut Given) -> Result<Self> {
+        let number = |text: &str| text.trim().parse::<i64>().map(|number| number.to_string()).ok();
+        Self::read(given, number, "Allowed: the id of an entry, an integer.")
+    }
+
+    fn read(given: &mut Given, marker: impl Fn(&str) -> Option<String>, allowed: &str) -> Result<Self> {
+        let limit = given.integer("limit")?;
+        let marker = match given.text("marker") {
+            Some(text) => Some(marker(&text).ok_or_else(|| Error::field("marker", &text, allowed))?),
+            None => None,
+        };
+        Ok(Self { limit, marker, sort_key: given.text("sort_key"), sort_dir: given.text("sort_dir") })
+    }
+
     /// The page, of `max_limit` entries at most.
     ///
     /// # Errors
     /// 400 for a limit that is not positive or an unknown direction.
     pub fn page(self, max_limit: u64) -> Result<Page> {
-        let marker = self.marker.map(|uuid| uuid.to_string());
-        Ok(Page::read(self.limit, marker, self.sort_key, self.sort_dir.as_deref(), max_limit)?)
+        Ok(Page::read(self.limit, self.marker, self.sort_key, self.sort_dir.as_deref(), max_limit)?)
     }
 }
 

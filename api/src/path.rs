@@ -26,11 +26,8 @@ pub fn is_versioned(path: &str) -> bool {
     path == "/v1" || path.starts_with("/v1/")
 }
 
-/// Gives a request its canonical path, and answers `OPTIONS` at once, as the CORS filter in front of Magnum does.
+/// Gives a request its canonical path.
 pub async fn canonical(mut request: Request, next: Next) -> Response {
-    if request.method() == Method::OPTIONS {
-        return StatusCode::OK.into_response();
-    }
     match rewritten(request.uri()) {
         Some(uri) => *request.uri_mut() = uri,
         None => return Error::no_such_path().into_response(),
@@ -93,11 +90,13 @@ fn canonical_path(path: &str) -> String {
 }
 
 /// The argument that a verb on a collection misses, where the same verb is known on its items.
-const MISSING: [(&str, Method, &str); 4] = [
+const MISSING: [(&str, Method, &str); 6] = [
     ("/v1/clustertemplates", Method::PATCH, "cluster_template_ident"),
     ("/v1/clustertemplates", Method::DELETE, "cluster_template_ident"),
     ("/v1/clusters", Method::PATCH, "cluster_ident"),
     ("/v1/clusters", Method::DELETE, "cluster_ident"),
+    ("/v1/quotas", Method::PATCH, "project_id"),
+    ("/v1/quotas", Method::DELETE, "project_id"),
 ];
 
 /// Answers a verb that the resource does not know.
@@ -108,8 +107,12 @@ pub async fn unknown_verb(method: Method, uri: Uri) -> Error {
     }
 }
 
-/// Answers a path that leads nowhere.
-pub async fn unknown_path(uri: Uri) -> Error {
+/// Answers a path that leads nowhere, or stops short.
+pub async fn unknown_path(method: Method, uri: Uri) -> Error {
+    let project = uri.path().strip_prefix("/v1/quotas/").filter(|rest| !rest.contains('/'));
+    if project.is_some() && matches!(method, Method::GET | Method::PATCH | Method::DELETE) {
+        return Error::missing("resource");
+    }
     Error::no_such_path().because(format!("no such path: {}", excerpt(uri.path())))
 }
 

@@ -7,8 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Api, certificates, cluster_templates, cluster_update, clusters, credentials, health, mservices, nodes, openapi, root,
-    stats,
+    Api, certificates, cluster_templates, cluster_update, clusters, credentials, federations, health, mservices, nodes,
+    openapi, quotas, root, stats,
 };
 
 fn routes() -> OpenApiRouter<Api> {
@@ -32,6 +32,11 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(certificates::show, certificates::rotate))
         .routes(routes!(certificates::show_of_type))
         .routes(routes!(credentials::rotate))
+        .routes(routes!(quotas::list, quotas::create))
+        .routes(routes!(quotas::show, quotas::update, quotas::delete))
+        .routes(routes!(federations::list, federations::create))
+        .routes(routes!(federations::detail))
+        .routes(routes!(federations::show, federations::update, federations::delete))
         .routes(routes!(mservices::list))
         .routes(routes!(stats::show))
 }

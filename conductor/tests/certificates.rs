@@ -379,12 +379,14 @@ async fn a_node_proves_itself_by_its_certificate() {
     }
     // By its certificate a node gets certificates of its own alone, though its nodegroup has other names.
     let request = |node: &str| csr(stage.folder.path(), &format!("/O=system:nodes/CN=system:node:{node}"), "");
-    let sign = async |node: &str| {
-        certificate::sign_for_node(&stage.conductor, &holder, Ca::Kubernetes, &request(node)).await
-    };
+    let sign =
+        async |node: &str| certificate::sign_for_node(&stage.conductor, &holder, Ca::Kubernetes, &request(node)).await;
     assert!(sign(&name).await.is_ok());
     let refusal = sign(&format!("{prefix}-1")).await.unwrap_err().public;
-    assert!(refusal.contains(&format!("allowed from the kubernetes authority: O=system:nodes, CN=system:node:{name}")), "{refusal}");
+    assert!(
+        refusal.contains(&format!("allowed from the kubernetes authority: O=system:nodes, CN=system:node:{name}")),
+        "{refusal}"
+    );
     // A user may have any subject signed; the name must still be a node's of the cluster.
     let stranger = csr(stage.folder.path(), "/O=system:nodes/CN=system:node:stranger-0", "");
     let crt = certificate::sign(&stage.conductor, &stage.cluster.uuid, Ca::Kubernetes, &stranger).await.unwrap();

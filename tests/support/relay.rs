@@ -53,12 +53,23 @@ enum Stage {
     Released,
 }
 
-/// What happens to the answer of the first request that fits.
+/// What becomes of a request that is caught.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is kept from the cloud until it is released.
+    Delayed,
+    /// Its answer is kept back until it is released.
+    Held,
+    /// Its answer is lost.
+    Lost,
+}
+
+/// What happens to the first request that fits.
 struct Catch {
     method: &'static str,
     /// How the path ends.
     path: &'static str,
-    loses: bool,
+    fate: Fate,
     stage: Mutex<Stage>,
     changed: Condvar,
 }
@@ -69,7 +80,7 @@ impl Catch {
         let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = *stage == Stage::Waiting && method == self.method && path.ends_with(self.path);
         if fits {
-            *stage = if self.loses { Stage::Released } else { Stage::Caught };
+            *stage = if self.fate == Fate::Lost { Stage::Released } else { Stage::Caught };
         }
         fits
     }
@@ -90,11 +101,11 @@ impl Catch {
     }
 }
 
-/// An answer that is kept back until this is dropped.
+/// A request or an answer that is kept back until this is dropped.
 pub struct Held(Arc<Catch>);
 
 impl Held {
-    /// Waits until the cloud has acted and its answer is kept back.
+    /// Waits until the request has come, and the cloud's answer to it unless the request itself is delayed.
     pub fn wait(&self) {
         assert!(
             self.0.leaves(Stage::Waiting, Duration::from_secs(60)),
@@ -168,12 +179,18 @@ impl Relay {
 
     /// Keeps the answer to the next request of that method, whose path ends so, until the guard is dropped.
     pub fn hold(&self, method: &'static str, path: &'static str) -> Held {
-        Held(self.catch(method, path, false))
+        Held(self.catch(method, path, Fate::Held))
+    }
+
+    /// Keeps the next request of that method, whose path ends so, from the cloud until the guard is dropped; the cloud
+    /// gets it then, whether or not anybody waits for the answer.
+    pub fn delay(&self, method: &'static str, path: &'static str) -> Held {
+        Held(self.catch(method, path, Fate::Delayed))
     }
 
     /// Cuts the connection in place of the answer to the next request of that method, whose path ends so.
     pub fn lose(&self, method: &'static str, path: &'static str) -> Lost {
-        Lost(self.catch(method, path, true))
+        Lost(self.catch(method, path, Fate::Lost))
     }
 
     /// Makes trouble for every request to that service, until the guard is dropped.
@@ -183,8 +200,8 @@ impl Relay {
         Troubled(self.troubles.clone(), trouble)
     }
 
-    fn catch(&self, method: &'static str, path: &'static str, loses: bool) -> Arc<Catch> {
-        let catch = Arc::new(Catch { method, path, loses, stage: Mutex::new(Stage::Waiting), changed: Condvar::new() });
+    fn catch(&self, method: &'static str, path: &'static str, fate: Fate) -> Arc<Catch> {
+        let catch = Arc::new(Catch { method, path, fate, stage: Mutex::new(Stage::Waiting), changed: Condvar::new() });
         self.catches.lock().unwrap_or_else(PoisonError::into_inner).push(catch.clone());
         catch
     }
@@ -237,6 +254,16 @@ fn serve(
         }
     }
 
+    let path = target.split('?').next().unwrap_or_default();
+    let known = catches.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let caught = |fates: &[Fate]| {
+        let catch = known.iter().find(|catch| fates.contains(&catch.fate) && catch.takes(method, path))?;
+        catch.changed.notify_all();
+        Some(catch)
+    };
+    if let Some(catch) = caught(&[Fate::Delayed]) {
+        catch.leaves(Stage::Caught, Duration::from_secs(120));
+    }
     let mut request = CLIENT.request(method.parse().unwrap(), format!("http://127.0.0.1:{port}/{target}")).body(body);
     for (name, value) in headers {
         request = request.header(name, value);
@@ -249,11 +276,8 @@ fn serve(
         return Ok(());
     };
 
-    let path = target.split('?').next().unwrap_or_default();
-    let known = catches.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(catch) = known.iter().find(|catch| catch.takes(method, path)) {
-        catch.changed.notify_all();
-        if catch.loses {
+    if let Some(catch) = caught(&[Fate::Held, Fate::Lost]) {
+        if catch.fate == Fate::Lost {
             return Ok(());
         }
         catch.leaves(Stage::Caught, Duration::from_secs(120));

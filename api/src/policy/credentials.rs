@@ -87,7 +87,8 @@ impl Target {
         self
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    /// The value of that name.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 }

@@ -1,6 +1,7 @@
 //! A cloud on loopback that speaks as much of Keystone, Glance, Nova and Neutron as the API asks them.
 //!
-//! A token says who it is: `<user>:<project>:<role>,<role>`; every other text is no token.
+//! A token says who it is: `<user>:<project>:<role>,<role>`, and by what it is lent: `:trust=<trustee>` or
+//! `:credential=<id>`; every other text is no token.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,6 +39,11 @@ impl Service {
     }
 
     pub(super) async fn configured(change: impl FnOnce(&mut Config)) -> Self {
+        Self::opened(change, |_| {}).await
+    }
+
+    /// Like [`Self::configured`]; `watch` gets the conductor before anybody else has it.
+    pub(super) async fn opened(change: impl FnOnce(&mut Config), watch: impl FnOnce(&mut Conductor)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, cloud(&base)).into_future());
@@ -47,7 +53,9 @@ impl Service {
         config.api.max_limit = 5;
         change(&mut config);
         let policy = Enforcer::open(config.policy.file.as_deref(), config.x509.project_wide).unwrap();
-        let conductor = Arc::new(Conductor::open(config).await.unwrap());
+        let mut conductor = Conductor::open(config).await.unwrap();
+        watch(&mut conductor);
+        let conductor = Arc::new(conductor);
         let api = Api { conductor, policy: Arc::new(policy) };
         Self { routes: routes(api.clone()), api, _state: state }
     }
@@ -108,7 +116,11 @@ fn cloud(base: &str) -> Router {
         .route("/v3/auth/tokens", post(log_in).get(validate))
         .route(
             "/v3/projects/{id}",
-            get(async |Path(id): Path<String>| Json(json!({"project": {"id": id, "name": id}}))),
+            get(async |Path(id): Path<String>| match id.as_str() {
+                "absent" => StatusCode::NOT_FOUND.into_response(),
+                "closed" => StatusCode::FORBIDDEN.into_response(),
+                id => Json(json!({"project": {"id": id, "name": id}})).into_response(),
+            }),
         )
         .route("/image/v2/images", get(images))
         .route("/image/v2/images/{id}", get(absent))
@@ -137,6 +149,19 @@ async fn validate(State(base): State<String>, headers: HeaderMap) -> Response {
         [user, project, roles] => {
             let roles: Vec<&str> = roles.split(',').collect();
             Json(identity(&base, user, project, &roles)).into_response()
+        }
+        [user, project, roles, lent] => {
+            let roles: Vec<&str> = roles.split(',').collect();
+            let mut body = identity(&base, user, project, &roles);
+            match lent.split_once('=') {
+                Some(("trust", trustee)) => {
+                    let trust = json!({"id": "t", "trustor_user": {"id": user}, "trustee_user": {"id": trustee}});
+                    body["token"]["OS-TRUST:trust"] = trust;
+                }
+                Some((_, id)) => body["token"]["application_credential"] = json!({"id": id, "restricted": true}),
+                None => return StatusCode::NOT_FOUND.into_response(),
+            }
+            Json(body).into_response()
         }
         _ => StatusCode::NOT_FOUND.into_response(),
     }

@@ -158,6 +158,45 @@ async fn clusters_go_by_uuid_or_by_a_name_that_only_they_have() {
 }
 
 #[tokio::test]
+async fn a_uuid_counts_in_every_spelling() {
+    let service = Service::start().await;
+    let template = service.template(MEMBER, json!({})).await;
+    let plain = |value: &str| value.replace('-', "");
+    let spelled = json!({"uuid": plain(template["uuid"].as_str().unwrap()).to_uppercase()});
+    let uuid = service.cluster(MEMBER, &spelled, json!({})).await;
+    for spelled in [uuid.to_uppercase(), plain(&uuid), plain(&uuid).to_uppercase()] {
+        let (status, _, shown) = service.ask(READER, &format!("GET /v1/clusters/{spelled}"), Value::Null).await;
+        assert_eq!((status, &shown["uuid"]), (200, &json!(uuid)), "{spelled}");
+        let marked = format!("GET /v1/clusters?marker={spelled}");
+        assert_eq!(service.ask(READER, &marked, Value::Null).await.2, json!({"clusters": []}));
+        // Known, and its keys are still to be made.
+        let text = service.refused(MEMBER, &format!("GET /v1/certificates/{spelled}"), Value::Null).await.1;
+        assert!(!text.contains("could not be found"), "{text}");
+        let request = json!({"cluster_uuid": spelled, "csr": "junk"});
+        let text = service.refused(MEMBER, "POST /v1/certificates", request).await.1;
+        assert!(!text.contains("could not be found"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_stand_in_paths_are_refused() {
+    let service = Service::start().await;
+    let template = service.template(MEMBER, json!({})).await;
+    for name in ["detail", "actions", "nodegroups"] {
+        let body = json!({"name": name, "cluster_template_id": template["uuid"]});
+        let (status, text) = service.refused(MEMBER, COLLECTION, body).await;
+        assert!(status == 400 && text.contains(&format!("name. Value: '{name}'")), "{status} {text}");
+    }
+    let body = super::cloud::usual(json!({"name": "detail"}));
+    let (status, text) = service.refused(MEMBER, "POST /v1/clustertemplates", body).await;
+    assert!(status == 400 && text.contains("name. Value: 'detail'"), "{status} {text}");
+    let line = format!("PATCH /v1/clustertemplates/{}", template["uuid"].as_str().unwrap());
+    let rename = json!([{"op": "replace", "path": "/name", "value": "detail"}]);
+    assert_eq!(service.refused(MEMBER, &line, rename).await.0, 400);
+    service.template(MEMBER, json!({"name": "actions"})).await;
+}
+
+#[tokio::test]
 async fn lists_are_short_or_full_and_paged() {
     let service = Service::start().await;
     let template = service.template(MEMBER, json!({})).await;

@@ -69,6 +69,16 @@ async fn the_version_documents_need_no_token() {
 }
 
 #[tokio::test]
+async fn the_version_documents_are_these() {
+    insta::assert_json_snapshot!("versions", send(&routes(), "GET /", &[], "").await.2);
+    insta::assert_json_snapshot!("version_1", send(&routes(), "GET /v1", &[], "").await.2);
+    let proxy =
+        [("x-forwarded-host", "cloud.example"), ("x-forwarded-proto", "https"), ("x-forwarded-prefix", "/infra")];
+    let (_, _, body) = send(&routes(), "GET /", &proxy, "").await;
+    assert_eq!(body["versions"][0]["links"][0]["href"], "https://cloud.example/infra/v1/");
+}
+
+#[tokio::test]
 async fn everything_else_needs_a_token_even_if_it_does_not_exist() {
     for line in ["GET /v2", "GET /v1/clusters", "GET /nonsense", "PUT /v1/clusters", "DELETE /v1/clusters"] {
         let (status, headers, body) = send(&routes(), line, &[], "").await;
@@ -124,6 +134,64 @@ async fn head_is_refused_and_options_is_answered() {
     for path in ["/", "/v1/clusters", "/v1/nonsense"] {
         let (status, _, body) = send(&routes(), &format!("OPTIONS {path}"), &[], "").await;
         assert_eq!((status, body), (200, Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn pages_of_the_configured_origins_may_read_answers() {
+    let origin = ("origin", "https://pages.example");
+    let (_, headers, _) = send(&routes(), "GET /v1/clusters", &[TOKEN, origin], "").await;
+    assert_eq!(headers["access-control-allow-origin"], origin.1);
+    assert!(headers["access-control-expose-headers"].to_str().unwrap().contains("X-OpenStack-Request-ID"));
+    let varied: Vec<_> = headers.get_all("vary").iter().collect();
+    assert_eq!(varied, ["OpenStack-API-Version", "Origin"]);
+    // A page must be able to read refusals, too.
+    let (status, headers, _) = send(&routes(), "GET /v1/clusters", &[origin], "").await;
+    assert_eq!((status, &headers["access-control-allow-origin"]), (401, &origin.1.parse().unwrap()));
+    for other in [None, Some(("origin", "https://evil.example")), Some(("origin", "https://pages.example.evil"))] {
+        let asked: Vec<_> = other.into_iter().chain([TOKEN]).collect();
+        let (_, headers, _) = send(&routes(), "GET /v1/clusters", &asked, "").await;
+        assert!(!headers.contains_key("access-control-allow-origin"), "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_gives_leave_for_what_may_be_asked() {
+    let origin = ("origin", "https://pages.example");
+    let asks =
+        |method, names| [origin, ("access-control-request-method", method), ("access-control-request-headers", names)];
+    let (status, headers, body) =
+        send(&routes(), "OPTIONS /v1/clusters", &asks("PATCH", "X-Auth-Token, content-type"), "").await;
+    assert_eq!((status, body), (200, Value::Null));
+    for (name, value) in [
+        ("access-control-allow-origin", origin.1),
+        ("access-control-allow-methods", "PATCH"),
+        ("access-control-allow-headers", "X-Auth-Token, content-type"),
+        ("access-control-allow-credentials", "true"),
+        ("access-control-max-age", "3600"),
+        ("vary", "Origin"),
+    ] {
+        assert_eq!(headers[name], value);
+    }
+    for refused in [asks("TRACE", "x-auth-token"), asks("GET", "x-auth-token, x-evil")] {
+        let (status, headers, _) = send(&routes(), "OPTIONS /v1/clusters", &refused, "").await;
+        assert!(status == 200 && !headers.contains_key("access-control-allow-origin"), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_action_without_a_version_gets_the_one_that_has_it() {
+    for (line, asked, got) in [
+        ("POST /v1/clusters/x/actions/resize", None, "1.8"),
+        ("POST /clusters/x/actions/upgrade/", None, "1.8"),
+        ("POST /v1/clusters/x/actions/upgrade", Some("container-infra 1.7"), "1.7"),
+        ("POST /v1/clusters/x/actions/other", None, "1.1"),
+        ("PATCH /v1/clusters/x", None, "1.1"),
+    ] {
+        let asked = asked.map(|asked| ("openstack-api-version", asked));
+        let headers: Vec<_> = asked.into_iter().chain([TOKEN]).collect();
+        let (_, headers, _) = send(&routes(), line, &headers, "").await;
+        assert_eq!(headers["openstack-api-version"], format!("container-infrastructure-management {got}"), "{line}");
     }
 }
 

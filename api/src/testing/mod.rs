@@ -2,8 +2,18 @@
 
 mod cloud;
 mod clusters;
+#[path = "../../../conductor/tests/support/databases.rs"]
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "a part of it is used here")]
+mod databases;
 mod edge;
+mod federations;
+mod inside;
+mod many;
+mod quotas;
 mod rotation;
+#[path = "../../../conductor/tests/store/sample.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a part of it is used here")]
+mod sample;
 mod server;
 mod templates;
 mod updates;
@@ -79,6 +89,7 @@ pub(crate) fn identity(user_id: &str, project_id: Option<&str>, roles: &[&str]) 
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         expires_at: chrono::Utc::now() + chrono::TimeDelta::hours(1),
         delegated: None,
+        cluster: None,
         catalog: Catalog::default(),
         token: "good".to_owned().into(),
     }
@@ -92,6 +103,7 @@ pub(crate) fn behind_edge(routes: Router) -> Router {
             gate: gate(),
             limits: Limits { body: 1000, body_time: Duration::from_millis(200) },
             timeout: Duration::from_millis(500),
+            origins: ["https://pages.example".to_owned()].into(),
             public_url: None,
         },
     )

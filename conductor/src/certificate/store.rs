@@ -50,7 +50,11 @@ pub async fn find(
 /// # Errors
 /// The database does not answer.
 pub async fn latest(c: &impl ConnectionTrait, cluster_uuid: &str, kind: Kind) -> Result<Option<Keypair>> {
-    Ok(Entity::find().filter(of(cluster_uuid, kind).add(Column::Generation.gt(0))).order_by_desc(Column::Generation).one(c).await?)
+    Ok(Entity::find()
+        .filter(of(cluster_uuid, kind).add(Column::Generation.gt(0)))
+        .order_by_desc(Column::Generation)
+        .one(c)
+        .await?)
 }
 
 /// The certificates (PEM) of that kind that are not forgotten: also of generations that are not, or no more, in force.

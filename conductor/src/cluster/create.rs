@@ -71,6 +71,7 @@ pub async fn create(
     if template.hidden && !new.admin {
         return Err(Error::forbidden("Not authorized."));
     }
+    name::check(new.name.as_deref())?;
     let driver = cluster_template::driver(conductor, &template)?;
     let desired = desired(&template, &new, name::given_or_generated(new.name.as_deref(), "cluster"));
     let problems = driver.check(&desired);

@@ -19,6 +19,9 @@ const PATIENCE: TimeDelta = TimeDelta::hours(1);
 /// A lost wake-up costs at most this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// Heat's API gives its engine this long (`rpc_response_timeout`, 60 s by default) to take a stack in, and some more.
+const HEATS_LONGEST_ANSWER: TimeDelta = TimeDelta::seconds(90);
+
 /// How many times Heat is asked anew to delete a stack whose deletion it failed.
 const TRIES: u64 = 5;
 
@@ -82,13 +85,17 @@ async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
         None => None,
     };
     let Some(stack) = found.filter(|stack| stack.stack_status != "DELETE_COMPLETE") else {
-        return forget_stack(conductor, work).await;
+        return match may_appear(conductor, work).await? {
+            Some(longest) => Ok(Next::Wait(longest)),
+            None => forget_stack(conductor, work).await,
+        };
     };
     if work.cluster.stack_id.is_none() {
         if !stack.tags.contains(&name::tag_of(&work.cluster.uuid)) {
             // Not ours: leave it alone.
             return Ok(Next::Done);
         }
+        tracing::info!(stack = %stack.id, "the stack of the deleted cluster has come");
         let changes = Changes { stack_id: Some(Some(stack.id.clone())), ..Default::default() };
         store::change(&conductor.db, &work.cluster.uuid, changes).await?;
     }
@@ -96,6 +103,22 @@ async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
         heat::delete(&session, &stack.stack_name, &stack.id).await?;
     }
     Ok(Next::Done)
+}
+
+/// How long to wait for a stack that Heat was asked for and that is not there: this process may have been killed, or the
+/// connection lost, while Heat was still making its record.
+async fn may_appear(conductor: &Conductor, work: &Work) -> Result<Option<Duration>> {
+    if work.cluster.stack_id.is_some() {
+        return Ok(None);
+    }
+    let earlier = operation::store::superseded(&conductor.db, &work.cluster.uuid).await?;
+    let asked = earlier.iter().filter_map(|old| old.progress.as_ref()?.get("submitting")?.as_i64()).max();
+    let left = asked.map_or(0, |asked| asked + HEATS_LONGEST_ANSWER.num_seconds() - now().timestamp());
+    let left = u64::try_from(left).ok().filter(|left| *left > 0);
+    if let Some(left) = left {
+        tracing::info!(left_s = left, "no stack is there, but Heat may still make the stack it was asked for");
+    }
+    Ok(left.map(|left| Duration::from_secs(left.min(5))))
 }
 
 /// Waits until the stack is gone; asks again a few times where Heat fails to delete it.

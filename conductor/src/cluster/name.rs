@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::{Error, Result};
+
 /// Words of generated names.
 const GREEK: [&str; 24] = [
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
@@ -17,6 +19,36 @@ pub fn given_or_generated(given: Option<&str>, kind: &str) -> String {
     let random = Uuid::new_v4().as_u128();
     let letter = GREEK[usize::try_from(random % 24).unwrap_or_default()];
     format!("{letter}-{}-{kind}", (random >> 64) % 24 + 1)
+}
+
+/// Names that no cluster can be asked for by, because they stand in the API's paths.
+const RESERVED: [&str; 3] = ["detail", "actions", "nodegroups"];
+
+/// The name, unless it is one that the API's paths keep for themselves.
+///
+/// # Errors
+/// `Invalid` naming those.
+pub fn check(name: Option<&str>) -> Result<()> {
+    refuse(name, &RESERVED)
+}
+
+/// The same for a cluster template.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_of_template(name: Option<&str>) -> Result<()> {
+    refuse(name, &RESERVED[..1])
+}
+
+fn refuse(name: Option<&str>, reserved: &[&str]) -> Result<()> {
+    match name {
+        Some(name) if reserved.contains(&name) => Err(Error::invalid(format!(
+            "Invalid input for field/attribute name. Value: '{name}'. Allowed: any name but {}, which stand in the API's \
+             paths.",
+            reserved.join(", ")
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The name of a cluster's stack: the same each time it is asked for, so that a stack made before a crash is found.
@@ -61,6 +93,15 @@ mod tests {
     fn a_stack_is_named_after_its_cluster_and_uuid() {
         assert_eq!(of_stack("ci", "01234567-89ab-cdef-0123-456789abcdef"), "ci-0123456789ab");
         assert_eq!(of_stack(&"a".repeat(242), "01234567-89ab-cdef-0123-456789abcdef").len(), 255);
+    }
+
+    #[test]
+    fn names_in_paths_are_reserved() {
+        for name in ["detail", "actions", "nodegroups"] {
+            assert!(check(Some(name)).unwrap_err().public.contains(name));
+        }
+        assert!(check(None).is_ok() && check(Some("Detail")).is_ok() && check(Some("details")).is_ok());
+        assert!(check_of_template(Some("detail")).is_err() && check_of_template(Some("actions")).is_ok());
     }
 
     #[test]

@@ -75,7 +75,8 @@ async fn leaf(conductor: &Conductor, work: &Work) -> StepResult {
 async fn commit(conductor: &Conductor, work: &Work) -> StepResult {
     let (cluster, generation) = (&work.cluster.uuid, generation(work)?);
     let transaction = database::begin(&conductor.db).await?;
-    let noted = operation::store::note(&transaction, &work.operation.uuid, |progress| progress["committed"] = true.into());
+    let noted =
+        operation::store::note(&transaction, &work.operation.uuid, |progress| progress["committed"] = true.into());
     if !noted.await? {
         return Ok(Next::Done);
     }
@@ -102,12 +103,7 @@ async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
     }
 }
 
-async fn settle(
-    conductor: &Conductor,
-    work: &Work,
-    order: Option<order::Order>,
-    without: Vec<String>,
-) -> StepResult {
+async fn settle(conductor: &Conductor, work: &Work, order: Option<order::Order>, without: Vec<String>) -> StepResult {
     let mut reason = "The cluster's authorities were replaced".to_owned();
     let transaction = database::begin(&conductor.db).await?;
     match order.filter(|_| without.is_empty()) {

@@ -76,7 +76,8 @@ async fn commit(conductor: &Conductor, work: &Work) -> StepResult {
     let (changes, past) = spare::exchanged(&work.cluster, &new);
     let order = carried::present(conductor, work).await?;
     let transaction = database::begin(&conductor.db).await?;
-    let noted = operation::store::note(&transaction, &work.operation.uuid, |progress| progress["committed"] = true.into());
+    let noted =
+        operation::store::note(&transaction, &work.operation.uuid, |progress| progress["committed"] = true.into());
     if !noted.await? {
         return Ok(Next::Done);
     }

@@ -29,6 +29,26 @@ pub async fn find(c: &impl ConnectionTrait, scope: &Scope, ident: &str) -> Resul
     one(named(scope, ident)?.limit(2).all(c).await?, ident)
 }
 
+/// The UUID of the cluster with that trustee.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn of_trustee(c: &impl ConnectionTrait, user_id: &str) -> Result<Option<String>> {
+    uuid_where(c, Column::TrusteeUserId.eq(user_id)).await
+}
+
+/// The UUID of the cluster with that application credential inside.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn of_credential(c: &impl ConnectionTrait, credential_id: &str) -> Result<Option<String>> {
+    uuid_where(c, Column::CredentialId.eq(credential_id)).await
+}
+
+async fn uuid_where(c: &impl ConnectionTrait, which: Expr) -> Result<Option<String>> {
+    Ok(Entity::find().select_only().column(Column::Uuid).filter(which).into_tuple().one(c).await?)
+}
+
 /// Like [`find`], with what a cluster is shown with; two queries.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ pub(super) async fn submit(conductor: &Conductor, work: &Work) -> StepResult {
     let spec = spec::of(conductor, &work.cluster, &work.nodegroups).await?;
     let driver = conductor.driver(&work.cluster.driver)?;
     let stack = driver.stack(&spec).map_err(Error::internal)?;
-    if !work.is_active(conductor).await? {
+    if !operation::store::note_submission(&conductor.db, &work.operation.uuid).await? {
         return Ok(Next::Done);
     }
     let tags = [name::TAG.to_owned(), name::tag_of(&work.cluster.uuid)];

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ClusterTemplate;
+use crate::cluster::name;
 use crate::config;
 use crate::{Error, Result};
 
@@ -167,6 +168,7 @@ impl Draft {
     /// # Errors
     /// `Invalid`, in the contract's words.
     pub(super) fn check(&mut self, config: &config::ClusterTemplate) -> Result<()> {
+        name::check_of_template(self.name.as_deref())?;
         let server_type = self.server_type.get_or_insert_with(|| "vm".into());
         if !matches!(server_type.as_str(), "vm" | "bm") {
             return Err(Error::invalid(format!(

@@ -15,6 +15,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The HTTP API.
     pub api: Api,
+    /// Pages of other origins.
+    pub cors: Cors,
     /// Records.
     pub database: Database,
     /// The workflow engine's own storage.
@@ -61,6 +63,14 @@ pub struct Api {
     pub request_timeout_s: u64,
     /// Seconds a shutdown waits for requests under way.
     pub drain_timeout_s: u64,
+}
+
+/// `[cors]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cors {
+    /// Origins whose pages may read answers, as `https://dashboard.example.org`; `*` allows every one.
+    pub allowed_origin: Vec<String>,
 }
 
 /// `[database]`.
@@ -295,6 +305,7 @@ impl Default for Config {
         Self {
             state_dir: "./var".into(),
             api: Api::default(),
+            cors: Cors::default(),
             database: Database::default(),
             engine: Engine::default(),
             keystone: Keystone::default(),

@@ -26,12 +26,7 @@ pub struct Holder {
 
 impl From<BootstrapToken> for Holder {
     fn from(token: BootstrapToken) -> Self {
-        Self {
-            cluster_uuid: token.cluster_uuid,
-            nodegroup_uuid: token.nodegroup_uuid,
-            role: token.role,
-            node: None,
-        }
+        Self { cluster_uuid: token.cluster_uuid, nodegroup_uuid: token.nodegroup_uuid, role: token.role, node: None }
     }
 }
 

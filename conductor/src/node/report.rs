@@ -37,13 +37,7 @@ pub struct Report {
 ///
 /// # Errors
 /// Not found when the token is another cluster's or the name no node's of its nodegroup.
-pub async fn report(
-    conductor: &Conductor,
-    holder: &Holder,
-    cluster: &str,
-    node: &str,
-    report: Report,
-) -> Result<()> {
+pub async fn report(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str, report: Report) -> Result<()> {
     known(conductor, holder, cluster, node).await?;
     let report = cut(report);
     match report.phase {

@@ -8,8 +8,8 @@ use sea_orm::{
 
 use super::row::{ActiveModel, Column, Entity};
 use super::{BootstrapToken, Node, Phase, token};
-use crate::column::{Moment, StringList, StringMap};
 use crate::cluster::row as cluster;
+use crate::column::{Moment, StringList, StringMap};
 use crate::nodegroup::row as nodegroup;
 use crate::operation::row as operation;
 use crate::{Error, Result};
@@ -159,8 +159,10 @@ pub struct Group {
 /// # Errors
 /// The database does not answer.
 pub async fn prefixes(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Vec<Group>> {
-    let cluster: RelationDef =
-        nodegroup::Entity::belongs_to(cluster::Entity).from(nodegroup::Column::ClusterUuid).to(cluster::Column::Uuid).into();
+    let cluster: RelationDef = nodegroup::Entity::belongs_to(cluster::Entity)
+        .from(nodegroup::Column::ClusterUuid)
+        .to(cluster::Column::Uuid)
+        .into();
     let groups = nodegroup::Entity::find()
         .select_only()
         .columns([nodegroup::Column::Uuid, nodegroup::Column::Name, nodegroup::Column::Role])

@@ -217,6 +217,10 @@ pub async fn delete_application_credential(session: &Session, id: &str) -> Resul
 /// # Errors
 /// Kind `Forbidden` where the session may not read projects.
 pub async fn project_exists(session: &Session, project_id: &str) -> Result<bool> {
+    // A URL has no such segments: the path would name something else.
+    if matches!(project_id, "" | "." | "..") {
+        return Ok(false);
+    }
     Ok(found(session.send(Call::get(SERVICE, &["projects", project_id])).await)?.is_some())
 }
 

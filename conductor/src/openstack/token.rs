@@ -41,6 +41,8 @@ pub struct Identity {
     pub expires_at: DateTime<Utc>,
     /// Whether and how it was delegated: such a token cannot make a trust.
     pub delegated: Option<Delegation>,
+    /// The cluster inside which the token lives, where the API found it to be that of its trustee or credential.
+    pub cluster: Option<String>,
     /// The endpoints of the scope.
     pub catalog: Catalog,
     /// The token itself.
@@ -151,6 +153,7 @@ pub(super) fn read(reach: &Reach, reply: &Reply, token: SecretString) -> Result<
         system: body.system.is_some(),
         roles: body.roles.into_iter().map(|role| role.name).collect(),
         expires_at: body.expires_at,
+        cluster: None,
         delegated,
         catalog,
         token,

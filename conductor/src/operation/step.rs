@@ -126,14 +126,6 @@ async fn load(conductor: &Conductor, operation: &str) -> crate::Result<Option<Wo
 }
 
 impl Work {
-    /// Whether the operation is still the one that may change the cluster: asked again right before an outside effect.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub(crate) async fn is_active(&self, conductor: &Conductor) -> crate::Result<bool> {
-        store::is_active(&conductor.db, &self.operation.uuid).await
-    }
-
     /// The nodegroup that the operation is about.
     ///
     /// # Errors

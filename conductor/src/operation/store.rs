@@ -230,6 +230,15 @@ pub async fn note(c: &impl ConnectionTrait, uuid: &str, change: impl FnOnce(&mut
     set_progress(c, uuid, progress).await
 }
 
+/// Notes that Heat is about to be asked for a stack, so that a delete which takes this operation's place knows that one
+/// may appear yet; false when the operation has ended, so that Heat must not be asked.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn note_submission(c: &impl ConnectionTrait, uuid: &str) -> Result<bool> {
+    note(c, uuid, |progress| progress["submitting"] = now().timestamp().into()).await
+}
+
 /// Notes that the present step has failed for now, for the `failures`-th time, and with what words; false when the
 /// operation has ended.
 ///

@@ -55,7 +55,8 @@ pub async fn task(conductor: &Conductor, holder: &Holder, cluster: &str, node: &
     if answer.is_some_and(|answer| answer.state == State::Done) {
         return Ok(None);
     }
-    let authorities = if order.kind.masters_only() { Vec::new() } else { authorities(conductor, &order, holder).await? };
+    let authorities =
+        if order.kind.masters_only() { Vec::new() } else { authorities(conductor, &order, holder).await? };
     Ok(Some(Task { uuid: order.uuid, kind: order.kind, authorities }))
 }
 
@@ -63,13 +64,7 @@ pub async fn task(conductor: &Conductor, holder: &Holder, cluster: &str, node: &
 ///
 /// # Errors
 /// Not found for another cluster's node.
-pub async fn answer(
-    conductor: &Conductor,
-    holder: &Holder,
-    cluster: &str,
-    node: &str,
-    outcome: Outcome,
-) -> Result<()> {
+pub async fn answer(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str, outcome: Outcome) -> Result<()> {
     node::known(conductor, holder, cluster, node).await?;
     let order = store::of(&conductor.db, cluster).await?.filter(|order| order.uuid == outcome.uuid);
     let Some(order) = order.filter(|order| concerns(order, holder)) else { return Ok(()) };

@@ -6,8 +6,8 @@ use chrono::Utc;
 
 use super::{Answer, Order, State, store};
 use crate::cluster::{Cluster, submit};
-use crate::nodegroup::{MASTER, Nodegroup};
 use crate::node::{self, Node};
+use crate::nodegroup::{MASTER, Nodegroup};
 use crate::operation::Work;
 use crate::{Conductor, Error, Result};
 
@@ -47,8 +47,7 @@ pub(crate) async fn expected(
         present.truncate(count);
         let lacking = count - present.len();
         let free = (0..).map(|index| format!("{prefix}-{index}"));
-        let free: Vec<_> =
-            free.filter(|name| present.iter().all(|node| node.name != *name)).take(lacking).collect();
+        let free: Vec<_> = free.filter(|name| present.iter().all(|node| node.name != *name)).take(lacking).collect();
         let is_master = group.role == MASTER;
         let known = present.into_iter().map(|node| (node.name.clone(), Some(node)));
         let all = known.chain(free.into_iter().map(|name| (name, None)));
@@ -72,7 +71,8 @@ pub(crate) async fn refuse_deaf(conductor: &Conductor, cluster: &Cluster, nodegr
     }
     let takes = |node: &Node| node.versions.contains_key(TAKES_ORDERS);
     let all = expected(conductor, cluster, nodegroups).await?;
-    let deaf: Vec<_> = all.iter().filter(|one| !one.reported.as_ref().is_some_and(takes)).map(|one| &*one.name).collect();
+    let deaf: Vec<_> =
+        all.iter().filter(|one| !one.reported.as_ref().is_some_and(takes)).map(|one| &*one.name).collect();
     if deaf.is_empty() {
         return Ok(());
     }

@@ -9,8 +9,8 @@ mod expect;
 pub(crate) mod row;
 pub mod store;
 
-pub use answer::row::{Model as Answer, State};
 pub(crate) use answer::row::Entity as AnswerEntity;
+pub use answer::row::{Model as Answer, State};
 pub use carry::{Authority, Outcome, Task, answer, task};
 pub(crate) use expect::{Standing, refuse_deaf};
 pub use row::{Kind, Model as Order};

@@ -74,9 +74,8 @@ pub async fn withdraw(c: &impl ConnectionTrait, order: &Order) -> Result<()> {
 /// The database does not answer.
 pub async fn answer(c: &impl ConnectionTrait, given: Answer) -> Result<()> {
     let heard = node::ActiveModel { updated_at: ActiveValue::Set(given.answered_at), ..Default::default() };
-    let which = Condition::all()
-        .add(node::Column::ClusterUuid.eq(&given.cluster_uuid))
-        .add(node::Column::Name.eq(&given.name));
+    let which =
+        Condition::all().add(node::Column::ClusterUuid.eq(&given.cluster_uuid)).add(node::Column::Name.eq(&given.name));
     let mut known = OnConflict::columns([answer::Column::ClusterUuid, answer::Column::Name]);
     known.update_columns([
         answer::Column::OrderUuid,

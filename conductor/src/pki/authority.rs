@@ -75,7 +75,13 @@ pub fn client(authority: &KeyPair, settings: KeySettings, now: DateTime<Utc>) ->
         ])
     };
     let subject = subject(Some("system:masters"), "admin").map_err(defect)?;
-    let leaf = Leaf { subject: &subject, key: &public, extensions: extensions().map_err(defect)?, days: settings.days, ca: false };
+    let leaf = Leaf {
+        subject: &subject,
+        key: &public,
+        extensions: extensions().map_err(defect)?,
+        days: settings.days,
+        ca: false,
+    };
     Ok(KeyPair { certificate: Signer::new(authority)?.issue(leaf, now)?, private_key: private_pem(&key)? })
 }
 

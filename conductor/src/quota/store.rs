@@ -169,6 +169,8 @@ fn of(project_id: &str, resource: &str) -> Condition {
     Condition::all().add(Column::ProjectId.eq(project_id)).add(Column::Resource.eq(resource))
 }
 
-fn absent(project_id: &str, resource: &str) -> Error {
+/// What it means that the project has no quota of its own for the resource.
+#[must_use]
+pub fn absent(project_id: &str, resource: &str) -> Error {
     Error::not_found(format!("Quota could not be found: project {project_id} has none for resource {resource}."))
 }

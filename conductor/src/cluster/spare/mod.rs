@@ -105,7 +105,9 @@ async fn forget_trustee(conductor: &Conductor, cluster: &Cluster, spare: &Spare)
             Ok(session) => keystone::delete_trust(&session, trust).await?,
             Err(error) if error.is_transient() => return Err(error.into()),
             // A trust that nobody can use any more dies with its trustee.
-            Err(error) => tracing::info!(error = %error, "the trust cannot be used any more; only its trustee is removed"),
+            Err(error) => {
+                tracing::info!(error = %error, "the trust cannot be used any more; only its trustee is removed")
+            }
         }
         conductor.trustees.invalidate(trust).await;
     }
@@ -138,8 +140,7 @@ pub(super) fn exchanged(cluster: &Cluster, spare: &Spare) -> (Changes, Spare) {
         };
         return (changes, past);
     }
-    let changes =
-        Changes { credential_id: Some(subject_id), credential_secret: Some(secret), ..Default::default() };
+    let changes = Changes { credential_id: Some(subject_id), credential_secret: Some(secret), ..Default::default() };
     let past = Spare {
         name: String::new(),
         secret: cluster.credential_secret.clone(),

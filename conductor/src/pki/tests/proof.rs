@@ -3,8 +3,8 @@
 use chrono::{Duration, TimeDelta};
 use openssl::pkey::{PKey, Private};
 use openssl::sign::Signer as KeySigner;
-use openssl::x509::extension::ExtendedKeyUsage;
 use openssl::x509::X509;
+use openssl::x509::extension::ExtendedKeyUsage;
 
 use super::*;
 use crate::pki::proof::{Proof, text};
