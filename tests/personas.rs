@@ -110,6 +110,18 @@ fn table() -> Vec<Row> {
         row!("POST" "/v1/clusters", |_| "/v1/clusters".into(),
             |world| Some(json!({"cluster_template_id": world.public, "labels": {"kube_tag": "latest"}})),
             [400, 400, 403, 400, 400, 400, 403, 401]),
+        row!("GET" "/v1/clusters/{cluster_id}/nodegroups", |world| format!("{}/nodegroups", cluster(world)), none, READ),
+        row!("GET" "/v1/clusters/{cluster_id}/nodegroups/{nodegroup_id}", nodegroup, none, READ),
+        // While the cluster is made it has no API address, and its nodegroups cannot be changed.
+        row!("POST" "/v1/clusters/{cluster_id}/nodegroups", |world| format!("{}/nodegroups/", cluster(world)),
+            |_| Some(json!({"name": "gpu"})), [409, 409, 403, 409, 409, 404, 403, 401]),
+        row!("PATCH" "/v1/clusters/{cluster_id}/nodegroups/{nodegroup_id}", nodegroup, no_change,
+            [409, 409, 403, 409, 409, 404, 403, 401]),
+        row!("DELETE" "/v1/clusters/{cluster_id}/nodegroups/{nodegroup_id}", nodegroup, none,
+            [400, 400, 403, 400, 400, 404, 403, 401]),
+        row!("POST" "/v1/clusters/{cluster_ident}/actions/upgrade",
+            |world| format!("{}/actions/upgrade", cluster(world)),
+            |world| Some(json!({"cluster_template": world.public})), [400, 400, 403, 400, 400, 404, 403, 401]),
         row!("PATCH" "/v1/clusters/{cluster_ident}", cluster, no_change, [202, 202, 403, 202, 202, 404, 403, 401]),
         // Its stack is still being made, which is told to whoever may.
         row!("PATCH" "/v1/clusters/{cluster_ident}", cluster,
@@ -188,6 +200,10 @@ fn demos_quota(_: &World) -> String {
 
 fn cluster(world: &World) -> String {
     format!("/v1/clusters/{}", world.cluster)
+}
+
+fn nodegroup(world: &World) -> String {
+    format!("{}/nodegroups/default-worker", cluster(world))
 }
 
 fn node(world: &World, part: &str) -> String {

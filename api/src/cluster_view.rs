@@ -199,14 +199,18 @@ fn addresses(nodegroups: &[Nodegroup], which: impl Fn(&str) -> bool) -> Vec<Stri
 
 /// How labels differ from those of the parent they were inherited from.
 #[derive(Debug, PartialEq, Eq)]
-struct Compared {
-    overridden: Labels,
-    added: Labels,
-    skipped: Labels,
+pub(crate) struct Compared {
+    /// The parent's value of each label that both have with different values.
+    pub(crate) overridden: Labels,
+    /// Labels that the parent does not have.
+    pub(crate) added: Labels,
+    /// The parent's labels that the object does not have.
+    pub(crate) skipped: Labels,
 }
 
 impl Compared {
-    fn of(own: &Labels, parent: Labels) -> Self {
+    /// Compares them.
+    pub(crate) fn of(own: &Labels, parent: Labels) -> Self {
         let added = own.iter().filter(|(key, _)| !parent.contains_key(*key));
         let added = added.map(|(key, value)| (key.clone(), value.clone())).collect();
         let (present, skipped): (Labels, Labels) = parent.into_iter().partition(|(key, _)| own.contains_key(key));

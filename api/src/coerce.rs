@@ -31,8 +31,12 @@ pub enum Kind {
     },
     /// True or false.
     Boolean,
-    /// A map from text to text.
+    /// A map from text to text; numbers and booleans become text.
     Labels,
+    /// A map from text to text, and nothing else.
+    NodeLabels,
+    /// A list of Kubernetes taints: objects with members that are text.
+    Taints,
     /// A list of short texts; numbers count as texts.
     Texts,
     /// One of these words.
@@ -65,11 +69,31 @@ impl Kind {
             Self::Integer { min, max } => integer(value).filter(|n| (min..=max).contains(n)).map(Value::from),
             Self::Boolean => boolean(value).map(Value::from),
             Self::Labels => return labels(value),
+            Self::NodeLabels => entries(value).map(Value::from),
+            Self::Taints => value
+                .as_array()
+                .and_then(|taints| taints.iter().map(entries).map(|taint| taint.map(Value::from)).collect()),
             Self::Texts => texts(value),
             Self::OneOf(words) => text(value).filter(|text| words.contains(text)).map(Value::from),
             Self::NameServers => text(value).and_then(name_servers).map(Value::from),
         };
         kept.ok_or_else(|| format!("Allowed: {}.", self.allowed()))
+    }
+
+    /// Whether it is a map, so that a patch may name its keys.
+    #[must_use]
+    pub fn is_map(self) -> bool {
+        matches!(self, Self::Labels | Self::NodeLabels)
+    }
+
+    /// The form in which nothing is there, of what may also come as text that spells it.
+    #[must_use]
+    pub fn nothing(self) -> Option<Value> {
+        match self {
+            Self::Labels | Self::NodeLabels => Some(Map::new().into()),
+            Self::Taints => Some(Vec::<Value>::new().into()),
+            _ => None,
+        }
     }
 
     /// What is allowed, as a part of a sentence.
@@ -85,6 +109,8 @@ impl Kind {
             Self::Integer { min, max } => format!("an integer from {min} to {max}"),
             Self::Boolean => "true or false".into(),
             Self::Labels => "an object whose values are strings, numbers or booleans".into(),
+            Self::NodeLabels => "an object whose values are strings".into(),
+            Self::Taints => "a list of objects with the strings key, value and effect".into(),
             Self::Texts => format!("a list of at most {ITEMS} strings of 1 to 255 characters"),
             Self::OneOf(words) => words.join(", "),
             Self::NameServers => "IPv4 addresses separated by commas".into(),
@@ -148,6 +174,12 @@ fn labels(value: &Value) -> Result<Value, String> {
         kept.insert(key.clone(), text.into());
     }
     Ok(kept.into())
+}
+
+/// An object whose values are text; `null` members count as absent.
+fn entries(value: &Value) -> Option<Map<String, Value>> {
+    let given = value.as_object()?.iter().filter(|(_, value)| !value.is_null());
+    given.map(|(key, value)| Some((key.clone(), Value::from(text(value)?)))).collect()
 }
 
 /// One label's value as text.
@@ -270,6 +302,17 @@ mod tests {
         );
         refuses(Kind::Labels, &[json!({"a": null}), json!({"a": []}), json!({"a": {}}), json!("a=b"), json!([])]);
         assert!(Kind::Labels.coerce(&json!({"a": null})).unwrap_err().contains("'a'"));
+    }
+
+    #[test]
+    fn labels_and_taints_of_nodes_are_text() {
+        accepts(Kind::NodeLabels, &[(json!({"a/b": "c"}), json!({"a/b": "c"})), (json!({}), json!({}))]);
+        refuses(Kind::NodeLabels, &[json!({"a": 1}), json!({"a": true}), json!([]), json!("a=b")]);
+        let taints = json!([{"key": "gpu", "effect": "NoSchedule"}, {"key": "a", "value": "b", "effect": "x"}]);
+        accepts(Kind::Taints, &[(taints.clone(), taints), (json!([]), json!([]))]);
+        let (given, kept) = (json!([{"key": "a", "value": null}]), json!([{"key": "a"}]));
+        accepts(Kind::Taints, &[(given, kept)]);
+        refuses(Kind::Taints, &[json!(["gpu"]), json!({"key": "a"}), json!([{"key": 1}]), json!("x")]);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub mod links;
 pub mod literal;
 pub mod microversion;
 pub mod mservices;
+pub mod nodegroup_view;
+pub mod nodegroups;
 pub mod nodes;
 pub mod openapi;
 pub mod page;
@@ -38,6 +40,7 @@ pub mod router;
 pub mod server;
 pub mod stats;
 pub mod time;
+pub mod upgrade;
 
 #[cfg(test)]
 mod testing;

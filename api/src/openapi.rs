@@ -123,6 +123,16 @@ from_table!(
     crate::clusters::FIELDS
 );
 from_table!(
+    /// A request for a nodegroup.
+    NewNodegroup,
+    crate::nodegroups::FIELDS
+);
+from_table!(
+    /// A request for an upgrade.
+    UpgradeRequest,
+    crate::upgrade::FIELDS
+);
+from_table!(
     /// Another number of nodes in a nodegroup.
     Resize,
     crate::cluster_update::RESIZE_FIELDS
@@ -177,6 +187,8 @@ fn property(kind: Kind) -> ObjectBuilder {
             let text = Schema::Object(of(Type::String).build());
             of(Type::Object).additional_properties(Some(AdditionalProperties::RefOr(RefOr::T(text))))
         }
+        Kind::NodeLabels => property(Kind::Labels),
+        Kind::Taints => of(Type::Array).description(Some("Objects with the strings key, value (optional) and effect")),
         Kind::Texts => of(Type::Array),
         Kind::OneOf(words) => of(Type::String).enum_values(Some(words.iter().copied())),
         Kind::NameServers => of(Type::String).description(Some("IPv4 addresses separated by commas")),

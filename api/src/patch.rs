@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::body::{Field, Null, Payload};
-use crate::coerce::{Kind, label, shown};
+use crate::coerce::shown;
 use crate::error::{Error, Result, excerpt};
 use crate::literal;
 
@@ -170,14 +170,13 @@ impl Change {
                 )));
             }
             Verb::Add(value) | Verb::Replace(value) => kept(field, value)?,
-            Verb::Remove if matches!(field.kind, Kind::Labels) => Map::new().into(),
-            Verb::Remove => Value::Null,
+            Verb::Remove => field.kind.nothing().unwrap_or_default(),
         };
         Ok(())
     }
 
     fn apply_below(&self, current: &mut Value, key: &str, field: &Field) -> Result<()> {
-        if !matches!(field.kind, Kind::Labels) {
+        if !field.kind.is_map() {
             return Err(self.failure(&format!("'{}' has no members", field.name)));
         }
         if current.is_null() {
@@ -188,10 +187,10 @@ impl Change {
         match &self.verb {
             Verb::Replace(_) if !map.contains_key(key) => return Err(absent()),
             Verb::Add(value) | Verb::Replace(value) => {
-                let text = label(value).ok_or_else(|| {
-                    Error::field(&self.path(), &shown(value), "Allowed: a string, number or boolean.")
-                })?;
-                map.insert(key.to_owned(), text.into());
+                let entry = serde_json::json!({ key: value });
+                let kept = field.kind.coerce(&entry);
+                let kept = kept.map_err(|allowed| Error::field(&self.path(), &shown(value), &allowed))?;
+                map.insert(key.to_owned(), kept[key].clone());
             }
             Verb::Remove => {
                 map.shift_remove(key).ok_or_else(absent)?;
@@ -225,8 +224,10 @@ impl Change {
 fn kept(field: &Field, value: &Value) -> Result<Value> {
     let refuse = |allowed: &str| Error::field(field.name, &shown(value), allowed);
     let value = match (field.kind, value) {
-        (Kind::Labels, Value::String(text)) => {
-            literal::parse(text).ok_or_else(|| refuse("Allowed: a map, as JSON or as Python prints it."))?
+        (kind, Value::String(text)) if kind.nothing().is_some() => {
+            let what = if kind.is_map() { "a map" } else { "a list" };
+            let allowed = format!("Allowed: {what}, as JSON or as Python prints it.");
+            literal::parse(text).ok_or_else(|| refuse(&allowed))?
         }
         _ => value.clone(),
     };
@@ -241,7 +242,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::coerce::TEXT;
+    use crate::coerce::{Kind, TEXT};
 
     const RULES: Rules = Rules {
         fields: &[

@@ -103,8 +103,17 @@ const MISSING: [(&str, Method, &str); 6] = [
 pub async fn unknown_verb(method: Method, uri: Uri) -> Error {
     match MISSING.iter().find(|(path, verb, _)| *path == uri.path() && *verb == method) {
         Some((_, _, argument)) => Error::missing(argument),
+        None if is_nodegroups(uri.path()) && matches!(method, Method::PATCH | Method::DELETE) => {
+            Error::missing("nodegroup_id")
+        }
         None => Error::no_such_verb(),
     }
+}
+
+/// Whether the path is that of a cluster's nodegroups.
+fn is_nodegroups(path: &str) -> bool {
+    let cluster = path.strip_prefix("/v1/clusters/").and_then(|rest| rest.strip_suffix("/nodegroups"));
+    cluster.is_some_and(|cluster| !cluster.is_empty() && !cluster.contains('/'))
 }
 
 /// Answers a path that leads nowhere, or stops short.

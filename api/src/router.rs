@@ -7,8 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Api, certificates, cluster_templates, cluster_update, clusters, credentials, federations, health, mservices, nodes,
-    openapi, quotas, root, stats,
+    Api, certificates, cluster_templates, cluster_update, clusters, credentials, federations, health, mservices,
+    nodegroups, nodes, openapi, quotas, root, stats, upgrade,
 };
 
 fn routes() -> OpenApiRouter<Api> {
@@ -24,6 +24,9 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(clusters::detail))
         .routes(routes!(clusters::show, cluster_update::update, clusters::delete))
         .routes(routes!(cluster_update::resize))
+        .routes(routes!(upgrade::upgrade))
+        .routes(routes!(nodegroups::list, nodegroups::create))
+        .routes(routes!(nodegroups::show, nodegroups::update, nodegroups::delete))
         .routes(routes!(nodes::report))
         .routes(routes!(nodes::orders, nodes::answer))
         .routes(routes!(nodes::service_account))

@@ -274,7 +274,13 @@ async fn a_stack_s_life() {
     let mut marked = parts.tags.clone();
     marked.push("jeroboam-op-0a1b2c3d-0000-4000-8000-000000000001-resize".into());
     let none = std::collections::BTreeMap::new();
-    let change = heat::Parameters { parameters: &longer, handed_down: &none, tags: &marked, timeout_mins: Some(7) };
+    let change = heat::Parameters {
+        parameters: &longer,
+        handed_down: &none,
+        files: &none,
+        tags: &marked,
+        timeout_mins: Some(7),
+    };
     heat::change_parameters(&session, &parts.name, &id, &change).await.unwrap();
     // An accepted update shows its tags at once, and never the end of what was before.
     let stack = heat::get(&session, &parts.name, &id, false).await.unwrap().unwrap();

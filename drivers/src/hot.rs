@@ -12,7 +12,7 @@ const VERSION: &str = "2021-04-16";
 
 /// Functions in use; the value of each is checked further only where it names something.
 const FUNCTIONS: &[&str] =
-    &["get_attr", "get_file", "get_param", "get_resource", "list_join", "str_replace", "str_replace_strict"];
+    &["get_attr", "get_file", "get_param", "get_resource", "if", "list_join", "str_replace", "str_replace_strict"];
 
 /// Resource types in use, each with the properties Heat requires of it and the attributes that we read.
 const TYPES: &[(&str, &[&str], &[&str])] = &[
@@ -101,7 +101,7 @@ impl Checker<'_> {
         if self.document["heat_template_version"] != VERSION {
             self.say(&format!("heat_template_version is not {VERSION}"));
         }
-        let known = ["heat_template_version", "description", "parameters", "resources", "outputs"];
+        let known = ["heat_template_version", "description", "parameters", "conditions", "resources", "outputs"];
         let sections: Vec<String> = self.document.as_object().into_iter().flatten().map(|(k, _)| k.clone()).collect();
         for section in sections.iter().filter(|section| !known.contains(&section.as_str())) {
             self.say(&format!("{section} is not a section"));
@@ -117,6 +117,10 @@ impl Checker<'_> {
         collect(&self.document["resources"], "get_param", &mut used);
         collect(&self.document["outputs"], "get_param", &mut used);
         let document = self.document;
+        for (name, condition) in entries(document, "conditions") {
+            collect(condition, "get_param", &mut used);
+            self.condition(name, condition);
+        }
         for (name, schema) in entries(document, "parameters") {
             let hidden = schema["hidden"] == true;
             if !["string", "number", "json", "comma_delimited_list", "boolean"].iter().any(|t| schema["type"] == *t) {
@@ -250,9 +254,27 @@ impl Checker<'_> {
                     self.say(&format!("{place} names the unknown file {name:?}"));
                 }
             }
+            "if" => {
+                let name = first.as_str().unwrap_or_default();
+                if self.document["conditions"].get(name).is_none() {
+                    self.say(&format!("{place} names the unknown condition {name:?}"));
+                }
+                if argument.as_array().is_none_or(|arguments| arguments.len() != 3) {
+                    self.say(&format!("{place} has an if without its two values"));
+                }
+            }
             known if FUNCTIONS.contains(&known) => {}
             unknown => self.say(&format!("{place} calls the unknown function {unknown}")),
         }
+    }
+
+    /// A condition of the only kind in use: whether a list has an entry, both of parameters.
+    fn condition(&mut self, name: &str, condition: &Value) {
+        let operands = condition["contains"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if operands.len() != 2 {
+            self.say(&format!("condition {name} is not contains with an entry and a list"));
+        }
+        operands.iter().for_each(|operand| self.walk(&format!("condition {name}"), operand));
     }
 
     fn resource_exists(&mut self, place: &str, name: &Value) {

@@ -54,7 +54,10 @@ fn a_right_submission_has_nothing_wrong() {
 fn each_mistake_in_the_template_is_named() {
     let mistakes = [
         ("/heat_template_version", json!("2013-05-23"), "heat_template_version"),
-        ("/conditions", json!({}), "conditions is not a section"),
+        ("/condition", json!({}), "condition is not a section"),
+        ("/conditions", json!({"old": {"equals": [1, 2]}}), "condition old is not contains"),
+        ("/conditions", json!({"old": {"contains": [{"get_param": "who"}, []]}}), "unknown parameter \"who\""),
+        ("/resources/net/properties/name", json!({"if": ["old", "a", "b"]}), "unknown condition \"old\""),
         ("/parameters/token/type", json!("text"), "token has no type"),
         ("/parameters/extra", json!({"type": "string", "default": ""}), "extra is not used"),
         ("/resources/net/type", json!("OS::Neutron::Network"), "unknown type"),

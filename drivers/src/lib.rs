@@ -22,7 +22,8 @@ mod embedded {
 
 pub use label::{Findings, Kind as LabelKind, Label, Obsolete, Since, Unknown, boolean, examine};
 pub use spec::{
-    CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Role, Tokens, node_prefix,
+    CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Previous, Role, Tokens,
+    Transition, node_prefix,
 };
 pub use stack::{Addresses, Ca, Outputs, Problem, Profile, RenderError, Scale, Stack, Usage};
 
@@ -57,6 +58,59 @@ pub trait Driver: Send + Sync {
     /// A template that does not render or is not valid HOT: a defect of ours, never of the request.
     fn stack(&self, spec: &ClusterSpec) -> Result<Stack, RenderError>;
 
+    /// The stack of [`Self::stack`] while its nodes are replaced: those of `transition` keep what they have, new ones
+    /// get what `spec` says. The number of workers is that of `spec`.
+    ///
+    /// # Errors
+    /// As [`Self::stack`]; always where [`Self::irreplaceable`] says that nodes cannot be replaced.
+    fn transition(&self, spec: &ClusterSpec, _: &Transition) -> Result<Stack, RenderError> {
+        Err(unsupported(self.name(), &format!("the nodes of {} cannot be replaced", spec.stack_name)))
+    }
+
+    /// Whether clusters may have nodegroups besides those they come with.
+    fn has_nodegroups(&self) -> bool {
+        false
+    }
+
+    /// The stack of a nodegroup of workers that did not come with the cluster. `spec.workers` and `spec.tokens.worker`
+    /// are the nodegroup's; `cluster` holds the outputs of the cluster's stack, whose network and masters it uses.
+    ///
+    /// # Errors
+    /// As [`Self::stack`]; outputs that lack what is needed; always where there are no such nodegroups.
+    fn nodegroup(&self, spec: &ClusterSpec, _: &Outputs, _: Option<&Transition>) -> Result<Stack, RenderError> {
+        Err(unsupported(self.name(), &format!("{} is not a nodegroup it knows", spec.workers.name)))
+    }
+
+    /// The name of the file that holds the user data of workers.
+    fn user_data_of_workers(&self) -> &'static str {
+        "worker-user-data"
+    }
+
+    /// Labels that say what one node is like, not what the cluster is: a nodegroup's own count before the cluster's.
+    fn node_labels(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Labels that hold for a cluster's whole life: an upgrade does not change them.
+    fn lasting_labels(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The version of the COE that nodes with these labels and this image run; nothing when only the image knows.
+    fn version(&self, _labels: &BTreeMap<String, String>, _image: &Image) -> Option<String> {
+        None
+    }
+
+    /// Whether the first version is older than the second; nothing where one is no version.
+    fn is_older(&self, first: &str, second: &str) -> Option<bool> {
+        Some(label::version(first)? < label::version(second)?)
+    }
+
+    /// Why nodes cannot be replaced without losing what the cluster holds, and what helps; nothing if they can.
+    fn irreplaceable(&self, _desired: &Desired) -> Option<String> {
+        Some(format!("The driver {} does not replace nodes. Make another cluster.", self.name()))
+    }
+
     /// What the stack's outputs say about the finished cluster.
     fn read(&self, outputs: &Outputs) -> Addresses;
 
@@ -90,6 +144,11 @@ pub trait Driver: Send + Sync {
 
     /// Networks whose addresses certificates of nodes with this role may carry; `subnet` is the user's own, if given.
     fn networks(&self, desired: &Desired, role: Role, subnet: Option<&str>) -> Vec<String>;
+}
+
+/// What a driver says that cannot do it.
+fn unsupported(driver: &str, cause: &str) -> RenderError {
+    RenderError::Document { name: driver.to_owned(), cause: cause.to_owned() }
 }
 
 /// Every driver of this build.
@@ -128,6 +187,14 @@ mod tests {
         let scale = driver.scale(3, &[0, 12].into(), "secret");
         assert_eq!(Value::from(scale.parameters.clone()), json!({"node_count": 3, "nodes_to_remove": ["0", "12"]}));
         assert!(!format!("{scale:?}").contains("secret"));
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        let driver = find("kubernetes").unwrap();
+        assert_eq!(driver.is_older("v1.9.10", "v1.10.0"), Some(true));
+        assert_eq!(driver.is_older("v1.10.0", "v1.10.0"), Some(false));
+        assert_eq!(driver.is_older("latest", "v1.10.0"), None);
     }
 
     #[test]

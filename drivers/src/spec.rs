@@ -144,6 +144,36 @@ pub struct NodegroupSpec {
     pub labels: BTreeMap<String, String>,
     /// Size in GiB of the container volume of each node.
     pub docker_volume_size: Option<u32>,
+    /// The role users gave it: `master`, `worker` or a word of their own.
+    pub role_name: String,
+    /// Kubernetes labels of its nodes, besides those every node has.
+    pub node_labels: BTreeMap<String, String>,
+    /// Kubernetes taints of its nodes, as `key=value:effect` or `key:effect`.
+    pub node_taints: Vec<String>,
+}
+
+/// Nodes that were made by an earlier definition and keep it while others get the present one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// Their image.
+    pub image: Image,
+    /// Their nodegroup's labels at that time.
+    pub labels: BTreeMap<String, String>,
+    /// Which masters, by index; of no meaning in a nodegroup's own stack.
+    pub masters: Vec<u32>,
+    /// Which workers, by index in their group.
+    pub workers: Vec<u32>,
+}
+
+/// A stack on its way from earlier definitions of its nodes to the present one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Transition {
+    /// Nodes that keep what they have.
+    pub previous: Vec<Previous>,
+    /// The master whose server is left out, so that the next update makes it anew with the same port and volumes.
+    pub absent_master: Option<u32>,
+    /// Workers that the group is to drop, by index.
+    pub leaving: Vec<u32>,
 }
 
 /// Certificates that a node must trust to reach the cloud's endpoints.

@@ -11,6 +11,7 @@ mod column;
 mod m20261121;
 mod m20261122_operations;
 mod m20261122_rotation;
+mod m20261123_nodegroups;
 mod step;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -21,7 +22,8 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let all = [m20261121::STEPS, m20261122_operations::STEPS, m20261122_rotation::STEPS];
+        let all =
+            [m20261121::STEPS, m20261122_operations::STEPS, m20261122_rotation::STEPS, m20261123_nodegroups::STEPS];
         all.into_iter().flatten().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
     }
 }

@@ -400,7 +400,7 @@ volumes() {
 
 # Three members on loopback addresses, started from the files that the scripts wrote.
 etcd_members() {
-    local index root tries
+    local index root members=()
     if ! command -v etcd >/dev/null; then
         echo "# skipped: etcd is not installed, no members are formed"
         return 0
@@ -414,18 +414,47 @@ etcd_members() {
         # shellcheck source=/dev/null
         (set -a && . "$root/etcd.env" && exec etcd) >"$root/etcd.log" 2>&1 &
         children+=($!)
+        members+=($!)
     done
     local etcdctl=(env ETCDCTL_API=3 etcdctl "--cacert=$API/etcd.crt"
         "--endpoints=https://127.0.0.11:2379,https://127.0.0.12:2379,https://127.0.0.13:2379"
         "--cert=$WORK/m-0/etc/kubernetes/pki/apiserver-etcd-client.crt" "--key=$WORK/m-0/etc/kubernetes/pki/apiserver-etcd-client.key")
-    for ((tries = 0; tries < 60; tries++)); do
-        [[ $("${etcdctl[@]}" endpoint health 2>&1 | grep -c 'is healthy') != 3 ]] || break
-        sleep 0.5
-    done
-    check "three etcd members are healthy" test "$("${etcdctl[@]}" endpoint health 2>&1 | grep -c 'is healthy')" = 3
+    check "three etcd members are healthy" three_are_healthy
     check "and know each other" test "$("${etcdctl[@]}" member list 2>&1 | grep -c ', started, m-')" = 3
     check "what is written on one is read on another" test "$("${etcdctl[@]}" put a b >/dev/null && "${etcdctl[@]}" get --print-value-only a)" = b
     check "no client without a certificate" fails curl -sf --cacert "$API/etcd.crt" https://127.0.0.12:2379/health
+    check "a member with data starts with them" test "$(inside m-1 'take_place; say $ETCD_STATE')" = new
+    local state
+    # What the conductor says of a replaced master, and what one says that a rebuild takes by surprise.
+    for state in existing new; do
+        kill -9 "${members[1]}"
+        wait "${members[1]}" 2>/dev/null
+        rm -rf "$WORK/m-1/var/lib/etcd/data"
+        check "a lost member's place is taken ($state)" test "$(inside m-1 "ETCD_STATE=$state; wait_for 60 x take_place 2>/dev/null; say \$ETCD_STATE")" = existing
+        check "again" test "$(inside m-1 "ETCD_STATE=$state; take_place; say \$ETCD_STATE")" = existing
+        check "the others expect one member" test "$("${etcdctl[@]}" member list 2>&1 | grep -c ', unstarted,')" = 1
+        mkdir -p "$WORK/m-1/var/lib/etcd/data"
+        # shellcheck source=/dev/null
+        (set -a && . "$WORK/m-1/etcd.env" && ETCD_INITIAL_CLUSTER_STATE=existing exec etcd) >"$WORK/m-1/etcd.log" 2>&1 &
+        children+=($!)
+        members[1]=$!
+        check "three members are healthy again" three_are_healthy
+        check "the new one has what was written before" test \
+            "$("${etcdctl[@]}" --endpoints=https://127.0.0.12:2379 get --print-value-only a)" = b
+    done
+    check "a member of a new cluster waits for nobody" test "$(inside m-0 'MASTER_ADDRESSES=127.0.0.11,127.0.0.99; rm -rf \
+        "$ROOT/var/lib/etcd/data"; take_place 2>/dev/null; say $ETCD_STATE')" = new
+}
+
+# Of the etcd_members above.
+three_are_healthy() {
+    local tries
+    for ((tries = 0; tries < 60; tries++)); do
+        [[ $("${etcdctl[@]}" endpoint health 2>&1 | grep -c 'is healthy') != 3 ]] || return 0
+        sleep 0.5
+    done
+    cat "$WORK"/m-?/etcd.log
+    return 1
 }
 
 # The whole boot with ROOT empty, in a copy-on-write view of this machine where programs that would change it, and

@@ -141,15 +141,17 @@ impl Cloud {
         all.into_iter().filter(|stack| stack["stack_name"].as_str().unwrap().contains(named)).collect()
     }
 
-    /// The user data of the servers whose name begins so, as the nodes get it.
-    pub fn user_data(&self, named: &str) -> Vec<String> {
+    /// The servers whose name begins so, as their machines get them.
+    pub fn servers(&self, named: &str) -> Vec<Value> {
         let records = std::fs::read_dir(self.text("/paths/servers")).unwrap();
         let read = |path: PathBuf| serde_json::from_slice::<Value>(&std::fs::read(path).ok()?).ok();
         let servers = records.filter_map(|entry| read(entry.unwrap().path()));
-        servers
-            .filter(|server| server["name"].as_str().is_some_and(|name| name.starts_with(named)))
-            .map(|server| server["user_data"].as_str().unwrap().to_owned())
-            .collect()
+        servers.filter(|server| server["name"].as_str().is_some_and(|name| name.starts_with(named))).collect()
+    }
+
+    /// The user data of the servers whose name begins so, as the nodes get it.
+    pub fn user_data(&self, named: &str) -> Vec<String> {
+        self.servers(named).iter().map(|server| server["user_data"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The unmodified client; `arguments` as typed after `openstack`.

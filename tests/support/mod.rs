@@ -42,3 +42,11 @@ pub fn bootstrap_token(user_data: &str) -> String {
     assert_eq!(token.len(), 43, "{token}");
     token.to_owned()
 }
+
+/// The settings in a server's user data (cloud-config), a line each.
+pub fn node_settings(user_data: &str) -> String {
+    let config: serde_yaml::Value = serde_yaml::from_str(user_data).unwrap();
+    let files = config["write_files"].as_sequence().unwrap();
+    let file = files.iter().find(|file| file["path"].as_str() == Some("/etc/jeroboam/node.env")).unwrap();
+    file["content"].as_str().unwrap().to_owned()
+}

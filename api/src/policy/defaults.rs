@@ -65,6 +65,10 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("nodegroup:create", MEMBER),
     ("nodegroup:update", MEMBER),
     ("nodegroup:delete", MEMBER),
+    // Ours: an administrator's look-ups go everywhere, also for these.
+    ("nodegroup:create_all_projects", ADMIN),
+    ("nodegroup:update_all_projects", ADMIN),
+    ("nodegroup:delete_all_projects", ADMIN),
     ("nodegroup:get_one_all_projects", ADMIN),
     ("nodegroup:get_all_all_projects", ADMIN),
     ("certificate:get", "rule:admin_or_project_reader_user"),

@@ -9,6 +9,7 @@ mod edge;
 mod federations;
 mod inside;
 mod many;
+mod nodegroups;
 mod quotas;
 mod rotation;
 #[path = "../../../conductor/tests/store/sample.rs"]

@@ -79,7 +79,7 @@ fn unseal(conductor: &Conductor, context: &str, sealed: &[u8]) -> Result<SecretS
 }
 
 /// The identity that makes the stack: never a trust.
-pub(super) async fn submitting(conductor: &Conductor, work: &Work) -> Result<Session, Failure> {
+pub(crate) async fn submitting(conductor: &Conductor, work: &Work) -> Result<Session, Failure> {
     match work.cluster.act_as {
         Some(Owner::Requester) => requester(conductor, Some(&work.operation)).await.map_err(|error| match error.kind {
             Kind::Unauthorized => Failure::Final(Fault::new(

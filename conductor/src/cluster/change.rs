@@ -9,6 +9,7 @@
 //! stack's owner, so Heat sees nobody new, and keeps the trust of its own that it made with the stack. (For anybody
 //! else it would replace that one, which a trust-scoped token cannot do.)
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -66,8 +67,9 @@ pub(crate) enum Change {
         /// Secrets that are handed down to nested templates.
         handed_down: BTreeMap<String, String>,
     },
+    /// Some files, as the user data of nodes made from now on; all else stays.
+    Files(BTreeMap<String, String>),
     /// All of it.
-    #[allow(dead_code, reason = "for operations that render the stack anew")]
     Stack(Box<drivers::Stack>),
 }
 
@@ -78,14 +80,14 @@ pub(crate) type Ask =
 /// One update of one stack.
 pub(crate) struct Phase {
     /// Its name, unique within its operation and at most 31 characters long; never changes its meaning.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// What changes; asked again each time the update is to be sent.
     pub(crate) change: Ask,
 }
 
 impl Phase {
     fn tag(&self, work: &Work) -> String {
-        name::tag_of_update(&work.operation.uuid, self.name)
+        name::tag_of_update(&work.operation.uuid, &self.name)
     }
 }
 
@@ -99,7 +101,7 @@ pub(crate) async fn has_begun(
     target: &Target,
     phase: &Phase,
 ) -> Result<bool, Failure> {
-    if work.operation.progress.as_ref().is_none_or(|progress| progress["sent"][phase.name] != true) {
+    if work.operation.progress.as_ref().is_none_or(|progress| progress["sent"][&*phase.name] != true) {
         return Ok(false);
     }
     let session = authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
@@ -115,7 +117,7 @@ pub(crate) async fn submit(conductor: &Conductor, work: &Work, target: &Target, 
     let session = authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
     let stack = present(&session, target).await?;
     if stack.tags.contains(&phase.tag(work)) {
-        tracing::info!(stack = %stack.id, phase = phase.name, "Heat had accepted this update before");
+        tracing::info!(stack = %stack.id, phase = %phase.name, "Heat had accepted this update before");
         return accepted(conductor, work, target).await;
     }
     if stack.stack_status.ends_with("_IN_PROGRESS") {
@@ -124,14 +126,14 @@ pub(crate) async fn submit(conductor: &Conductor, work: &Work, target: &Target, 
     }
     let change = (phase.change)(conductor, work, &session, &stack).await?;
     let noted = operation::store::note(&conductor.db, &work.operation.uuid, |progress| {
-        progress["sent"][phase.name] = true.into();
+        progress["sent"][&*phase.name] = true.into();
     });
     if !noted.await? {
         return Ok(Next::Done);
     }
     match send(&session, work, &stack, &phase.tag(work), &change).await {
         Ok(()) => {
-            tracing::info!(stack = %stack.id, phase = phase.name, "Heat has accepted the update");
+            tracing::info!(stack = %stack.id, phase = %phase.name, "Heat has accepted the update");
             accepted(conductor, work, target).await
         }
         Err(error) if error.kind == openstack::Kind::Conflict => Ok(Next::Wait(BUSY)),
@@ -162,7 +164,7 @@ pub(crate) async fn completed(
         return Ok(None);
     }
     if !stack.tags.contains(&phase.tag(work)) {
-        tracing::warn!(stack = %stack.id, phase = phase.name, "the update was displaced by another one; sending it again");
+        tracing::warn!(stack = %stack.id, phase = %phase.name, "the update was displaced by another one; sending it again");
         submit(conductor, work, target, phase).await?;
         return Ok(None);
     }
@@ -202,14 +204,21 @@ async fn send(
     tags.retain(|tag| !tag.starts_with(name::OPERATION_TAG) && !ours.contains(tag));
     tags.extend(ours);
     tags.push(tag.to_owned());
+    let (no_parameters, nothing) = (Map::new(), BTreeMap::new());
+    let some = heat::Parameters {
+        parameters: &no_parameters,
+        handed_down: &nothing,
+        files: &nothing,
+        tags: &tags,
+        timeout_mins: u32::try_from(gate::minutes(&work.cluster)).ok(),
+    };
     match change {
         Change::Parameters { parameters, handed_down } => {
-            let change = heat::Parameters {
-                parameters,
-                handed_down,
-                tags: &tags,
-                timeout_mins: u32::try_from(gate::minutes(&work.cluster)).ok(),
-            };
+            let change = heat::Parameters { parameters, handed_down, ..some };
+            heat::change_parameters(session, &stack.stack_name, &stack.id, &change).await
+        }
+        Change::Files(files) => {
+            let change = heat::Parameters { files, ..some };
             heat::change_parameters(session, &stack.stack_name, &stack.id, &change).await
         }
         Change::Stack(new) => {

@@ -228,6 +228,7 @@ fn nodegroups(cluster: &str, project: &str, template: &ClusterTemplate, facts: &
         node_addresses: StringList::default(),
         node_labels: None,
         node_taints: None,
+        spec: None,
         created_at: now(),
         updated_at: None,
     })

@@ -54,7 +54,7 @@ async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> R
     operation::store::supersede(&transaction, uuid).await?;
     store::set_status(&transaction, uuid, Status::DeleteInProgress, None).await?;
     let changes = nodegroup::store::Changes { status: Some(Status::DeleteInProgress), ..Default::default() };
-    nodegroup::store::change_defaults(&transaction, uuid, changes).await?;
+    nodegroup::store::change_all(&transaction, uuid, changes).await?;
     operation::store::insert(&transaction, operation).await?;
     transaction.commit().await?;
     Ok(true)
@@ -85,7 +85,8 @@ async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
         None => None,
     };
     let Some(stack) = found.filter(|stack| stack.stack_status != "DELETE_COMPLETE") else {
-        return match may_appear(conductor, work).await? {
+        let unknown = work.cluster.stack_id.is_none();
+        return match may_appear(conductor, work, |nodegroup| unknown && nodegroup.is_none()).await? {
             Some(longest) => Ok(Next::Wait(longest)),
             None => forget_stack(conductor, work).await,
         };
@@ -106,13 +107,16 @@ async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
 }
 
 /// How long to wait for a stack that Heat was asked for and that is not there: this process may have been killed, or the
-/// connection lost, while Heat was still making its record.
-async fn may_appear(conductor: &Conductor, work: &Work) -> Result<Option<Duration>> {
-    if work.cluster.stack_id.is_some() {
-        return Ok(None);
-    }
+/// connection lost, while Heat was still making its record. `of` says whose stack it is: of which nodegroup, or of the
+/// cluster itself.
+pub(crate) async fn may_appear(
+    conductor: &Conductor,
+    work: &Work,
+    of: impl Fn(Option<&str>) -> bool,
+) -> Result<Option<Duration>> {
     let earlier = operation::store::superseded(&conductor.db, &work.cluster.uuid).await?;
-    let asked = earlier.iter().filter_map(|old| old.progress.as_ref()?.get("submitting")?.as_i64()).max();
+    let earlier = earlier.iter().filter(|old| of(old.nodegroup_uuid.as_deref()));
+    let asked = earlier.filter_map(|old| old.progress.as_ref()?.get("submitting")?.as_i64()).max();
     let left = asked.map_or(0, |asked| asked + HEATS_LONGEST_ANSWER.num_seconds() - now().timestamp());
     let left = u64::try_from(left).ok().filter(|left| *left > 0);
     if let Some(left) = left {
@@ -193,6 +197,7 @@ pub static KIND: Kind = Kind {
     nodegroups: Some(Action::Delete),
     steps: &[
         Step { name: "cluster.delete/quiesce", limit: CALLS, run: |c, w| Box::pin(quiesce(c, w)) },
+        Step { name: "cluster.delete/nodegroups", limit: CALLS, run: |c, w| Box::pin(nodegroup::delete::all(c, w)) },
         Step { name: "cluster.delete/stack", limit: CALLS, run: |c, w| Box::pin(delete_stack(c, w)) },
         Step { name: "cluster.delete/await", limit: CALLS, run: |c, w| Box::pin(await_gone(c, w)) },
         Step { name: "cluster.delete/identity", limit: CALLS, run: |c, w| Box::pin(super::authority::forget(c, w)) },

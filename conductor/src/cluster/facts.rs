@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use drivers::{Desired, Flavor, Image, Network};
+use drivers::{Desired, Flavor, Image, Network, Previous};
 use serde::{Deserialize, Serialize};
 
 use super::create::Request;
@@ -27,6 +27,9 @@ pub(crate) struct Facts {
     pub network: Network,
     /// OpenSSH public key for the image's default user; a Nova keypair belongs to one user, so its text is kept.
     pub ssh_public_key: Option<String>,
+    /// Nodes of the default nodegroups that an unfinished upgrade has left as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous: Vec<Previous>,
 }
 
 impl Facts {
@@ -56,7 +59,7 @@ impl Facts {
             lookup::root_volume(flavor, &desired.labels, conductor.config.cluster_template.default_boot_volume_size)?;
         }
         let network = Network { fixed: fixed?, external_id: external? };
-        Ok(Self { image: image?, flavor, master_flavor, network, ssh_public_key: key?, desired })
+        Ok(Self { image: image?, flavor, master_flavor, network, ssh_public_key: key?, desired, previous: Vec::new() })
     }
 
     /// As kept in the cluster's row.
@@ -88,9 +91,9 @@ async fn key(
     }
 }
 
-/// What a cluster takes of the cloud.
-#[derive(Debug, Default, Clone, Copy)]
-struct Need {
+/// What nodes take of the cloud.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Need {
     instances: i64,
     cores: i64,
     ram_mib: i64,
@@ -100,13 +103,33 @@ struct Need {
     floating_ips: i64,
 }
 
-/// Compares what the cluster needs with what the project's quotas leave, so that a shortage is told now and not
-/// half-way through. A service that does not answer in time is no obstacle: Heat will say.
+impl Need {
+    /// What so many nodes take, each with volumes of these sizes in GiB, 0 being none.
+    pub(crate) fn of_nodes(count: i64, flavor: &Flavor, volumes: &[i64], floating: bool) -> Self {
+        let volumes = || volumes.iter().filter(|size| **size > 0);
+        Self {
+            instances: count,
+            cores: count * i64::from(flavor.vcpus),
+            ram_mib: count * i64::from(flavor.ram_mib),
+            volumes: count * i64::try_from(volumes().count()).unwrap_or(0),
+            gigabytes: count * volumes().sum::<i64>(),
+            ports: count,
+            floating_ips: if floating { count } else { 0 },
+        }
+    }
+}
+
+/// Compares what the cluster needs with what the project's quotas leave.
 pub(super) async fn quota(conductor: &Conductor, work: &Work) -> StepResult {
     if work.cluster.stack_id.is_some() {
         return Ok(Next::Done);
     }
-    let need = need(&Facts::of(&work.cluster)?);
+    fits(conductor, work, &need(&Facts::of(&work.cluster)?), "the cluster").await
+}
+
+/// Compares a need with what the project's quotas leave, so that a shortage is told now and not half-way through. A
+/// service that does not answer in time is no obstacle: Heat will say.
+pub(crate) async fn fits(conductor: &Conductor, work: &Work, need: &Need, what: &str) -> StepResult {
     let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
     let (compute, network, volume) =
         tokio::join!(nova::limits(&session), neutron::quotas(&session), cinder::limits(&session));
@@ -128,7 +151,7 @@ pub(super) async fn quota(conductor: &Conductor, work: &Work) -> StepResult {
     if short.is_empty() {
         return Ok(Next::Done);
     }
-    let text = format!("The project's quota does not hold the cluster: {}", short.join("; "));
+    let text = format!("The project's quota does not hold {what}: {}", short.join("; "));
     Err(Failure::Final(Fault::new(Code::CloudQuota, text)))
 }
 

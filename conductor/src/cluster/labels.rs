@@ -11,7 +11,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// Invalid, naming each key and the one that is spelled most alike.
-pub(super) fn refuse_unknown(
+pub(crate) fn refuse_unknown(
     setting: LabelsUnknown,
     driver: &dyn Driver,
     labels: &BTreeMap<String, String>,

@@ -53,17 +53,17 @@ impl Members {
 }
 
 /// The name of the node with that index.
-pub(super) fn node_name(prefix: &str, index: u32) -> String {
+pub(crate) fn node_name(prefix: &str, index: u32) -> String {
     format!("{prefix}-{index}")
 }
 
 /// What the names of the nodegroup's nodes start with.
-pub(super) fn prefix(cluster: &Cluster, group: &Nodegroup) -> String {
+pub(crate) fn prefix(cluster: &Cluster, group: &Nodegroup) -> String {
     drivers::node_prefix(cluster.stack_name.as_deref().unwrap_or_default(), &group.name)
 }
 
 /// What the nodes of the nodegroup last reported.
-pub(super) async fn reported(conductor: &Conductor, group: &Nodegroup) -> Result<Vec<Node>> {
+pub(crate) async fn reported(conductor: &Conductor, group: &Nodegroup) -> Result<Vec<Node>> {
     let mut nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&group.cluster_uuid)).await?;
     nodes.retain(|node| node.nodegroup_uuid == group.uuid);
     Ok(nodes)

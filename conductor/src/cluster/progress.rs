@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use chrono::Utc;
 
+use super::change::Target;
 use super::submit;
 use crate::node::{self, Node, Phase};
+use crate::nodegroup::Nodegroup;
 use crate::openstack::{self, Session, heat};
 use crate::operation::{self, Code, Failure, Fault, Next, Resource, StepResult, Work};
 use crate::{Conductor, Result};
 
 /// A lost wake-up costs at most this.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Done when the stack is complete and all nodes are ready; failed as soon as either fails.
-pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepResult {
+pub(crate) async fn await_complete(conductor: &Conductor, work: &Work) -> StepResult {
     let nodes = Nodes::of(conductor, work).await?;
     if let Some(failed) = nodes.failed() {
         return Err(Failure::Final(node_fault(failed)));
@@ -37,8 +39,14 @@ pub(super) async fn await_complete(conductor: &Conductor, work: &Work) -> StepRe
 /// Looks at a stack that settled otherwise than it should, before anything is concluded from a listing.
 async fn judge(conductor: &Conductor, work: &Work) -> StepResult {
     let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
-    let name = work.cluster.stack_name.as_deref().unwrap_or_default();
-    let id = work.cluster.stack_id.as_deref().unwrap_or_default();
+    let group = work.operation.nodegroup_uuid.as_ref().map(|_| Target::nodegroup(work)).transpose()?;
+    let (name, id) = match &group {
+        Some(target) => (target.name.as_str(), target.id.as_str()),
+        None => (
+            work.cluster.stack_name.as_deref().unwrap_or_default(),
+            work.cluster.stack_id.as_deref().unwrap_or_default(),
+        ),
+    };
     let stack = heat::get(&session, name, id, false).await?;
     match stack {
         Some(stack) if stack.stack_status.ends_with("_FAILED") && !stack.stack_status.starts_with("DELETE") => {
@@ -48,7 +56,7 @@ async fn judge(conductor: &Conductor, work: &Work) -> StepResult {
             operation::store::forget_observation(&conductor.db, &work.operation.uuid).await?;
             Ok(Next::Wait(LONGEST_WAIT))
         }
-        _ => Err(Failure::Final(Fault::new(Code::Vanished, "The cluster's stack was deleted outside this service"))),
+        _ => Err(Failure::Final(Fault::new(Code::Vanished, "The stack was deleted outside this service"))),
     }
 }
 
@@ -71,7 +79,7 @@ pub(crate) async fn unfinished(conductor: &Conductor, work: &Work) -> Result<Opt
 }
 
 /// The versions of the COE and of its container runtime, as the control plane reports them.
-pub(super) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Option<String>, Option<String>)> {
+pub(crate) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Option<String>, Option<String>)> {
     let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
     let masters = || nodes.iter().filter(|node| node.role == "master");
     let of = |program: &str| masters().find_map(|node| node.versions.get(program).cloned());
@@ -79,19 +87,21 @@ pub(super) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Opti
 }
 
 /// The nodes an operation waits for, and what those that reported have said.
-pub(super) struct Nodes {
+pub(crate) struct Nodes {
     expected: Vec<String>,
     reported: Vec<Node>,
     counted: bool,
 }
 
 impl Nodes {
-    /// Those noted by an earlier step of the operation, else all nodes of a cluster's own stack as it is made.
-    pub(super) async fn of(conductor: &Conductor, work: &Work) -> Result<Self> {
+    /// Those noted by an earlier step of the operation, else all nodes of a stack as it is made: the nodegroup's that the
+    /// operation is about, or the cluster's.
+    pub(crate) async fn of(conductor: &Conductor, work: &Work) -> Result<Self> {
         let expected = Self::noted(work).unwrap_or_else(|| {
             let stack = work.cluster.stack_name.as_deref().unwrap_or_default();
-            let groups = work.nodegroups.iter().filter(|group| group.is_default);
-            let names = groups.flat_map(|group| {
+            let about = work.operation.nodegroup_uuid.as_deref();
+            let asked = |group: &&Nodegroup| about.map_or(group.is_default, |uuid| group.uuid == uuid);
+            let names = work.nodegroups.iter().filter(asked).flat_map(|group| {
                 let prefix = drivers::node_prefix(stack, &group.name);
                 (0..group.node_count).map(move |index| format!("{prefix}-{index}"))
             });
@@ -103,12 +113,12 @@ impl Nodes {
     }
 
     /// The nodes that an earlier step of the operation has noted to be waited for.
-    pub(super) fn noted(work: &Work) -> Option<Vec<String>> {
+    pub(crate) fn noted(work: &Work) -> Option<Vec<String>> {
         serde_json::from_value(work.operation.progress.as_ref()?.get("nodes")?.clone()).ok()
     }
 
     /// Notes the nodes that the operation waits for from now on.
-    pub(super) async fn note(conductor: &Conductor, work: &Work, names: Vec<String>) -> Result<()> {
+    pub(crate) async fn note(conductor: &Conductor, work: &Work, names: Vec<String>) -> Result<()> {
         let noted = |progress: &mut serde_json::Value| progress["nodes"] = names.into();
         operation::store::note(&conductor.db, &work.operation.uuid, noted).await.map(drop)
     }
@@ -117,17 +127,19 @@ impl Nodes {
         self.reported.iter().find(|node| node.name == name)
     }
 
-    pub(super) fn failed(&self) -> Option<&Node> {
+    /// One that gave up.
+    pub(crate) fn failed(&self) -> Option<&Node> {
         self.reported.iter().find(|node| node.phase == Phase::Failed)
     }
 
-    pub(super) fn all_ready(&self) -> bool {
+    /// Whether all are ready, or need not say so.
+    pub(crate) fn all_ready(&self) -> bool {
         !self.counted
             || self.expected.iter().all(|name| self.phase(name).is_some_and(|node| node.phase == Phase::Ready))
     }
 
     /// Those that are not ready, each with what it said last.
-    fn unready(&self) -> Vec<String> {
+    pub(crate) fn unready(&self) -> Vec<String> {
         let now = Utc::now();
         let describe = |name: &String| match self.phase(name) {
             Some(node) if node.phase == Phase::Ready => None,
@@ -141,7 +153,7 @@ impl Nodes {
     }
 
     /// A percentage and what is under way, as `40 %: 3 nodes boot; 1 booted, 1 certificates`.
-    pub(super) fn progress(&self) -> String {
+    pub(crate) fn progress(&self) -> String {
         let total = self.expected.len().max(1) as u32;
         let points: u32 = self.expected.iter().map(|name| self.phase(name).map_or(0, |node| percent(node.phase))).sum();
         let percent = 20 + points * 75 / (total * 100);
@@ -176,7 +188,8 @@ fn percent(phase: Phase) -> u32 {
     }
 }
 
-pub(super) fn node_fault(node: &Node) -> Fault {
+/// Why a node gave up.
+pub(crate) fn node_fault(node: &Node) -> Fault {
     let step = node.step.as_deref().unwrap_or("unknown");
     let message = node.message.as_deref().unwrap_or("no message");
     let mut text = format!("Node {} failed in step {step}: {message}", node.name);
@@ -187,7 +200,7 @@ pub(super) fn node_fault(node: &Node) -> Fault {
 }
 
 /// The first cause of a failed stack: the deepest failed resource.
-pub(super) async fn stack_fault(session: &Session, stack: &heat::Stack) -> Result<Fault, openstack::Error> {
+pub(crate) async fn stack_fault(session: &Session, stack: &heat::Stack) -> Result<Fault, openstack::Error> {
     let failures = heat::failures(session, &stack.stack_name, &stack.id).await?;
     let Some(first) = failures.into_iter().next() else {
         let reason = stack.stack_status_reason.clone().unwrap_or_else(|| "Heat gives no reason".to_owned());

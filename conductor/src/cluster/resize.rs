@@ -3,6 +3,7 @@
 //! Heat names the members of a nodegroup by indices and never takes an index again that was named to be removed. So who
 //! the nodes are is known only when the stack is complete, and read from it then.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,12 +169,14 @@ async fn admit(conductor: &Conductor, work: &Work) -> StepResult {
 }
 
 static RESIZE: Phase = Phase {
-    name: "resize",
+    name: Cow::Borrowed("resize"),
     change: |conductor, work, session, stack| resized(conductor, work, session, stack).boxed(),
 };
 
-static UNDO: Phase =
-    Phase { name: "undo", change: |conductor, work, session, stack| undone(conductor, work, session, stack).boxed() };
+static UNDO: Phase = Phase {
+    name: Cow::Borrowed("undo"),
+    change: |conductor, work, session, stack| undone(conductor, work, session, stack).boxed(),
+};
 
 /// The new number, and who goes. Who was there before is noted, for the case that all this is undone.
 async fn resized(conductor: &Conductor, work: &Work, _: &Session, stack: &heat::Stack) -> Result<Change, Failure> {

@@ -172,6 +172,15 @@ pub async fn prefixes(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Ve
     Ok(groups.into_model::<Group>().all(c).await?)
 }
 
+/// Forgets all nodes of a nodegroup.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn forget_group(c: &impl ConnectionTrait, nodegroup_uuid: &str) -> Result<()> {
+    Entity::delete_many().filter(Column::NodegroupUuid.eq(nodegroup_uuid)).exec(c).await?;
+    Ok(())
+}
+
 /// Forgets the nodes of a nodegroup but those of these names.
 ///
 /// # Errors

@@ -1,7 +1,20 @@
 //! Nodegroups: nodes of one cluster that are alike.
 
+pub mod create;
+pub mod delete;
+mod facts;
 pub(crate) mod row;
+mod rules;
 pub mod store;
+pub mod update;
+
+pub use create::{Request, create};
+pub use delete::delete;
+pub(crate) use facts::{Facts, desired};
+pub use update::{Wanted, update};
+
+use crate::cluster::change::Target;
+use crate::operation::{Code, Failure, Fault, Work};
 
 pub use row::{Model as Nodegroup, Taint, Taints};
 
@@ -18,6 +31,12 @@ pub const DEFAULT_WORKER: &str = "default-worker";
 #[must_use]
 pub fn node_role(role: &str) -> drivers::Role {
     if role == MASTER { drivers::Role::Master } else { drivers::Role::Worker }
+}
+
+/// The stack of the operation's cluster.
+fn of_cluster(work: &Work) -> Result<Target, Failure> {
+    let gone = || Failure::Final(Fault::new(Code::Vanished, "The cluster has no stack"));
+    Target::cluster(&work.cluster).ok_or_else(gone)
 }
 
 impl Nodegroup {

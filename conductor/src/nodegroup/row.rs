@@ -1,6 +1,8 @@
 //! The table `nodegroup`.
 #![allow(unreachable_pub, reason = "the derive writes public items; only the row type leaves the slice")]
 
+use std::fmt;
+
 use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -64,6 +66,9 @@ pub struct Model {
     /// Kubernetes taints of its nodes.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub node_taints: Option<Taints>,
+    /// What was looked up for its own stack; nothing for those in the cluster's. No secrets.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub spec: Option<Json>,
     /// When it was made.
     pub created_at: Moment,
     /// When it was last changed.
@@ -81,6 +86,15 @@ pub struct Taint {
     pub value: Option<String>,
     /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
     pub effect: String,
+}
+
+impl fmt::Display for Taint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value.as_deref().filter(|value| !value.is_empty()) {
+            Some(value) => write!(f, "{}={value}:{}", self.key, self.effect),
+            None => write!(f, "{}:{}", self.key, self.effect),
+        }
+    }
 }
 
 /// Taints of a nodegroup.

@@ -44,6 +44,8 @@ pub struct Changes {
     pub node_labels: Option<Option<StringMap>>,
     /// Kubernetes taints of its nodes.
     pub node_taints: Option<Option<Taints>>,
+    /// What was looked up for its own stack.
+    pub spec: Option<serde_json::Value>,
 }
 
 /// The cluster's nodegroup with that UUID or name.
@@ -131,6 +133,14 @@ pub async fn change_defaults(c: &impl ConnectionTrait, cluster_uuid: &str, chang
     set(c, which, changes).await
 }
 
+/// Changes all nodegroups of the cluster.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn change_all(c: &impl ConnectionTrait, cluster_uuid: &str, changes: Changes) -> Result<u64> {
+    set(c, Condition::all().add(Column::ClusterUuid.eq(cluster_uuid)), changes).await
+}
+
 /// Removes the nodegroup; false when it is gone already.
 ///
 /// # Errors
@@ -155,6 +165,7 @@ async fn set(c: &impl ConnectionTrait, which: Condition, changes: Changes) -> Re
         node_addresses: given(changes.node_addresses),
         node_labels: given(changes.node_labels),
         node_taints: given(changes.node_taints),
+        spec: given(changes.spec.map(Some)),
         updated_at: ActiveValue::Set(Some(now())),
         ..Default::default()
     };

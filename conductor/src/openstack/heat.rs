@@ -153,6 +153,8 @@ pub struct Parameters<'a> {
     pub parameters: &'a Map<String, Value>,
     /// Secrets handed down to nested templates as `parameter_defaults`; struck out of error texts.
     pub handed_down: &'a BTreeMap<String, String>,
+    /// Files that take the place of those of the same names.
+    pub files: &'a BTreeMap<String, String>,
     /// All its tags from now on; none leaves them as they are.
     pub tags: &'a [String],
     /// Minutes Heat may take; absent means as before.
@@ -166,6 +168,9 @@ pub struct Parameters<'a> {
 pub async fn change_parameters(session: &Session, name: &str, id: &str, change: &Parameters<'_>) -> Result<()> {
     let environment = json!({"parameters": change.parameters, "parameter_defaults": change.handed_down});
     let mut body = json!({"environment": environment, "disable_rollback": true});
+    if !change.files.is_empty() {
+        body["files"] = json!(change.files);
+    }
     if !change.tags.is_empty() {
         body["tags"] = change.tags.join(",").into();
     }

@@ -6,7 +6,7 @@ pub(crate) mod row;
 mod step;
 pub mod store;
 
-use crate::cluster;
+use crate::{cluster, nodegroup};
 
 pub use fault::{Code, Fault, Resource, Whose};
 pub(crate) use new::{by, token_context};
@@ -17,8 +17,13 @@ pub use step::{Failure, Kind, Next, Result as StepResult, Step, Work};
 /// Every kind of operation there is.
 pub static KINDS: &[&Kind] = &[
     &cluster::create::KIND,
-    &cluster::delete::KIND,
     &cluster::resize::KIND,
+    &cluster::delete::KIND,
+    &cluster::upgrade::KIND,
+    &cluster::upgrade::NODEGROUP,
+    &nodegroup::create::KIND,
+    &nodegroup::update::KIND,
+    &nodegroup::delete::KIND,
     &cluster::rotate_authorities::KIND,
     &cluster::rotate_credential::KIND,
 ];

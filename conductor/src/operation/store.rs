@@ -253,6 +253,15 @@ pub async fn note_failure(c: &impl ConnectionTrait, uuid: &str, failures: i32, m
     set(c, uuid, row).await
 }
 
+/// Gives the operation until then; false when it has ended.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn set_deadline(c: &impl ConnectionTrait, uuid: &str, until: Moment) -> Result<bool> {
+    let row = ActiveModel { deadline: ActiveValue::Set(Some(until)), ..Default::default() };
+    set(c, uuid, row).await
+}
+
 /// Notes why the operation is about to fail, for the step that settles it.
 ///
 /// # Errors

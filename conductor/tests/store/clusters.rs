@@ -220,7 +220,7 @@ async fn a_thousand_clusters_cost_three_queries(t: TestDatabase) {
 }
 
 async fn nodegroups_live_inside_their_cluster(t: TestDatabase) {
-    use nodegroup::store::{Changes, change, change_defaults, delete, find, insert, list};
+    use nodegroup::store::{Changes, change, change_all, change_defaults, delete, find, insert, list};
     let template = sample::kept_template(&t.db, "p1").await;
     let cluster = sample::kept_cluster(&t.db, "c", &template, "p1").await;
     let other = sample::kept_cluster(&t.db, "d", &template, "p1").await;
@@ -230,6 +230,7 @@ async fn nodegroups_live_inside_their_cluster(t: TestDatabase) {
         |value: Option<&str>| Taint { key: "k".into(), value: value.map(str::to_owned), effect: "NoSchedule".into() };
     gpu.node_taints = Some(Taints(vec![taint(None), taint(Some("v"))]));
     gpu.node_labels = Some([("tier", "gpu")].into());
+    gpu.spec = Some(serde_json::json!({"image": {"id": "ü"}, "previous": [{"workers": [0, 1]}]}));
     let gpu = insert(&t.db, gpu, "c").await.unwrap();
     assert_eq!(find(&t.db, &cluster.uuid, "Gpu").await.unwrap(), gpu);
     assert_eq!(find(&t.db, &cluster.uuid, &gpu.uuid.replace('-', "")).await.unwrap(), gpu);
@@ -261,6 +262,7 @@ async fn nodegroups_live_inside_their_cluster(t: TestDatabase) {
         status: Some(Status::UpdateComplete),
         node_addresses: Some(StringList(vec!["10.0.0.4".into()])),
         node_taints: Some(None),
+        spec: Some(serde_json::json!({"image": null})),
         ..Default::default()
     };
     assert!(change(&t.db, &gpu.uuid, changes.clone()).await.unwrap());
@@ -268,13 +270,17 @@ async fn nodegroups_live_inside_their_cluster(t: TestDatabase) {
     let mut expected = gpu.clone();
     (expected.node_count, expected.max_node_count, expected.status) = (7, Some(9), Status::UpdateComplete);
     (expected.node_addresses, expected.node_taints) = (StringList(vec!["10.0.0.4".into()]), None);
-    expected.updated_at = after.updated_at;
+    (expected.updated_at, expected.spec) = (after.updated_at, Some(serde_json::json!({"image": null})));
     assert_eq!(after, expected);
     assert!(after.updated_at.is_some());
 
     assert_eq!(change_defaults(&t.db, &cluster.uuid, changes).await.unwrap(), 2);
     assert_eq!(find(&t.db, &cluster.uuid, "default-worker").await.unwrap().node_count, 7);
     assert_eq!(find(&t.db, &other.uuid, "default-worker").await.unwrap().node_count, 2);
+    let going = Changes { status: Some(Status::DeleteInProgress), ..Default::default() };
+    assert_eq!(change_all(&t.db, &cluster.uuid, going).await.unwrap(), 3);
+    assert_eq!(find(&t.db, &cluster.uuid, "Gpu").await.unwrap().status, Status::DeleteInProgress);
+    assert_eq!(find(&t.db, &other.uuid, "Gpu").await.unwrap().status, Status::CreateInProgress);
     assert!(delete(&t.db, &gpu.uuid).await.unwrap());
     assert!(!delete(&t.db, &gpu.uuid).await.unwrap());
 }

@@ -18,6 +18,7 @@ on_every_database!(
     reports_at_once_make_one_row,
     tokens_open_until_they_expire,
     reports_wake_every_operation_of_their_cluster,
+    the_nodes_of_a_nodegroup_are_forgotten,
     a_key_pair_is_made_once,
     nothing_is_kept_for_a_cluster_that_is_gone,
 );
@@ -208,6 +209,17 @@ async fn reports_wake_every_operation_of_their_cluster(t: TestDatabase) {
     operations::supersede(&t.db, &one.uuid).await.unwrap();
     assert_eq!(heard().await, [of(&two, "cluster.create/1")]);
     assert_eq!(store::heard_since(&t.db, now()).await.unwrap(), []);
+}
+
+async fn the_nodes_of_a_nodegroup_are_forgotten(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let mut other = a_report(&cluster, "other-0", Phase::Ready);
+    other.nodegroup_uuid = sample::uuid();
+    store::report(&t.db, other.clone(), now()).await.unwrap();
+    report(&t.db, &cluster, "n-0", Phase::Ready).await.unwrap();
+    store::forget_group(&t.db, &other.nodegroup_uuid).await.unwrap();
+    let left = store::of_clusters(&t.db, std::slice::from_ref(&cluster.uuid)).await.unwrap();
+    assert_eq!(left.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["n-0"]);
 }
 
 async fn a_key_pair_is_made_once(t: TestDatabase) {

@@ -5,7 +5,7 @@ use conductor::cluster::Cluster;
 use conductor::column::now;
 use conductor::operation::store::{
     self, End, Observation, active, awaiting_stacks, begin_step, erase_token, find, finish, follow, insert, note,
-    observe, of_cluster, overdue, prune, set_progress, supersede, superseded, unfinished, unfollow,
+    observe, of_cluster, overdue, prune, set_deadline, set_progress, supersede, superseded, unfinished, unfollow,
 };
 use conductor::operation::{Operation, State};
 use conductor::{Kind, database};
@@ -25,6 +25,7 @@ on_every_database!(
     operations_of_different_subjects_run_side_by_side,
     a_stack_is_followed_until_it_is_not,
     notes_are_added_to_each_other,
+    a_deadline_moves_until_the_end,
 );
 
 async fn the_active(t: &TestDatabase, cluster: &Cluster) -> Operation {
@@ -188,6 +189,16 @@ async fn what_has_not_ended_is_found(t: TestDatabase) {
     let late = overdue(&t.db, now() + TimeDelta::seconds(120), 10).await.unwrap();
     let late: Vec<String> = late.into_iter().map(|operation| operation.uuid).collect();
     assert_eq!(late, [uuids[3].clone(), uuids[1].clone()]);
+}
+
+async fn a_deadline_moves_until_the_end(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let operation = the_active(&t, &cluster).await;
+    let until = now() + TimeDelta::hours(2);
+    assert!(set_deadline(&t.db, &operation.uuid, until).await.unwrap());
+    assert_eq!(the_active(&t, &cluster).await.deadline, Some(until));
+    finish(&t.db, &operation.uuid, End::succeeded()).await.unwrap();
+    assert!(!set_deadline(&t.db, &operation.uuid, now()).await.unwrap());
 }
 
 async fn operations_of_different_subjects_run_side_by_side(t: TestDatabase) {

@@ -126,6 +126,7 @@ pub fn nodegroup(cluster: &Cluster, name: &str, role: &str) -> Nodegroup {
         node_addresses: StringList::default(),
         node_labels: None,
         node_taints: None,
+        spec: None,
         created_at: now(),
         updated_at: None,
     }

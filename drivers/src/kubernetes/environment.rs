@@ -2,11 +2,12 @@
 //!
 //! What only Heat knows stands as a marker, `@@NAME@@`, which Heat replaces. No other value may hold two at signs.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::labels::DEFAULT_KUBE_TAG;
 use super::settings::{Labels, NetworkDriver, Settings};
-use crate::{ClusterSpec, NodegroupSpec, RenderError, Role};
+use crate::{ClusterSpec, Image, NodegroupSpec, RenderError, Role};
 
 /// Where the endpoint's authority is put on nodes.
 pub(super) const API_CA_FILE: &str = "/etc/jeroboam/api-ca.pem";
@@ -37,6 +38,8 @@ pub(super) struct Node<'a> {
     pub(super) etcd_volume: bool,
     /// Whether nodes of the group have a container volume.
     pub(super) runtime_volume: bool,
+    /// Whether its etcd takes the place of a member that others know.
+    pub(super) rejoins: bool,
 }
 
 impl Node<'_> {
@@ -60,6 +63,7 @@ impl Node<'_> {
     fn identity(&self) -> Vec<(&'static str, Setting)> {
         let (spec, role) = (self.spec, self.group.role);
         let ca = spec.api_ca.as_ref().map_or("", |_| API_CA_FILE);
+        let labels: Vec<String> = self.group.node_labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
         vec![
             ("CLUSTER_UUID", given(&spec.uuid)),
             ("CLUSTER_NAME", given(&spec.desired.name)),
@@ -69,8 +73,9 @@ impl Node<'_> {
             ("NODE_ADDRESS", heat("@@NODE_ADDRESS@@")),
             ("NODEGROUP_NAME", given(&self.group.name)),
             ("NODEGROUP_UUID", given(&self.group.uuid)),
-            ("NODE_LABELS", given("")),
-            ("NODE_TAINTS", given("")),
+            ("NODEGROUP_ROLE", given(&self.group.role_name)),
+            ("NODE_LABELS", given(labels.join(","))),
+            ("NODE_TAINTS", given(self.group.node_taints.join(","))),
             ("NODE_REPORTS", given(spec.node_reports)),
             ("API_URL", given(&spec.api_url)),
             ("API_CA_FILE", given(ca)),
@@ -134,7 +139,7 @@ impl Node<'_> {
             ("KUBELET_OPTIONS", given(self.options("kubelet_options"))),
             ("KUBEPROXY_OPTIONS", given(self.options("kubeproxy_options"))),
             ("CLOUD_PROVIDER", given(labels.flag("cloud_provider_enabled") == Some(true))),
-            ("ETCD_STATE", given("new")),
+            ("ETCD_STATE", given(if self.rejoins { "existing" } else { "new" })),
         ]
     }
 
@@ -198,10 +203,7 @@ impl Node<'_> {
 
     /// The label, else the image's property, else nothing where the image decides, else our default.
     fn kube_version(&self) -> String {
-        let labels = Labels(&self.spec.desired.labels);
-        let of_image = || Some(format!("v{}", self.group.image.kube_version.as_deref()?.trim_start_matches('v')));
-        let packages = || (labels.text("kube_install") == "packages").then(|| DEFAULT_KUBE_TAG.to_owned());
-        labels.some("kube_tag").or_else(of_image).or_else(packages).unwrap_or_default()
+        kube_version(&self.spec.desired.labels, &self.group.image).unwrap_or_default()
     }
 
     /// Where no proxy is in the way: what was given, and all of the cluster itself.
@@ -223,6 +225,14 @@ impl Node<'_> {
         names.retain(|name| !name.is_empty());
         heat(&names.join(","))
     }
+}
+
+/// The version that labels and image come to.
+pub(super) fn kube_version(labels: &BTreeMap<String, String>, image: &Image) -> Option<String> {
+    let labels = Labels(labels);
+    let of_image = || Some(format!("v{}", image.kube_version.as_deref()?.trim_start_matches('v')));
+    let packages = || (labels.text("kube_install") == "packages").then(|| DEFAULT_KUBE_TAG.to_owned());
+    labels.some("kube_tag").or_else(of_image).or_else(packages)
 }
 
 fn given(value: impl ToString) -> Setting {

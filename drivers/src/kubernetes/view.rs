@@ -7,7 +7,7 @@ use super::environment::Node;
 use super::ports::{Reach, Rule, rules};
 use super::settings::{Labels, Settings};
 use super::{MASTER_USER_DATA, WORKER_TEMPLATE, WORKER_USER_DATA, subnet_cidr};
-use crate::{ClusterSpec, NodegroupSpec, Role};
+use crate::{ClusterSpec, NodegroupSpec, Previous, Role, Transition};
 
 /// GiB of a boot volume where the flavor has no disk and no label gives a size.
 const BOOT_VOLUME_GIB: u32 = 20;
@@ -25,6 +25,8 @@ pub(super) struct View {
     api_port: u16,
     pod_cidr: String,
     masters: Vec<Master>,
+    /// Whether any of them is there: the only one is absent while it is replaced.
+    has_masters: bool,
     master_group: Group,
     worker_group: Group,
     worker_prefix: String,
@@ -37,6 +39,29 @@ pub(super) struct View {
     worker_template: &'static str,
     master_user_data: &'static str,
     worker_user_data: &'static str,
+    /// Whether nodes are being replaced.
+    changing: bool,
+    /// Members of the group of workers by an earlier definition: a parameter of the member's template and their indices.
+    earlier: Vec<Earlier>,
+    /// What a nodegroup's own stack is given of the cluster's.
+    given: Option<Given>,
+}
+
+/// Workers of an earlier definition.
+#[derive(Serialize)]
+pub(super) struct Earlier {
+    pub(super) parameter: String,
+    pub(super) members: String,
+}
+
+/// What a nodegroup's stack takes from the outputs of its cluster's.
+#[derive(Serialize)]
+pub(super) struct Given {
+    pub(super) network: String,
+    pub(super) subnet: String,
+    pub(super) security_group: String,
+    pub(super) api_private_address: String,
+    pub(super) master_addresses: String,
 }
 
 #[derive(Serialize)]
@@ -69,6 +94,9 @@ struct Master {
     index: u32,
     name: String,
     zone: Option<String>,
+    group: Group,
+    /// Whether its server is there.
+    present: bool,
 }
 
 #[derive(Serialize)]
@@ -89,7 +117,7 @@ struct Volume {
 
 impl View {
     /// The view of a request whose problems were looked for before.
-    pub(super) fn of(spec: &ClusterSpec, settings: &Settings) -> Self {
+    pub(super) fn of(spec: &ClusterSpec, settings: &Settings, transition: Option<&Transition>) -> Self {
         let labels = Labels(&spec.desired.labels);
         let balanced = spec.desired.master_lb_enabled;
         let nodes = spec.desired.floating_ip_enabled;
@@ -113,6 +141,7 @@ impl View {
             (true, false) => api_private_address.clone(),
             (false, _) => master_public_addresses[0].clone(),
         };
+        let masters = master_list(spec, labels, transition);
         Self {
             description: format!("Kubernetes cluster {} ({})", spec.desired.name, spec.uuid),
             stack_name: spec.stack_name.clone(),
@@ -124,7 +153,8 @@ impl View {
             floating,
             api_port: settings.api_port,
             pod_cidr: settings.pod_cidr.to_string(),
-            masters: master_list(spec, labels),
+            has_masters: masters.iter().any(|master| master.present),
+            masters,
             master_group: group(&spec.masters),
             worker_group: group(&spec.workers),
             worker_prefix: spec.node_prefix(&spec.workers),
@@ -136,7 +166,31 @@ impl View {
             worker_template: WORKER_TEMPLATE,
             master_user_data: MASTER_USER_DATA,
             worker_user_data: WORKER_USER_DATA,
+            changing: transition.is_some(),
+            earlier: transition.map(earlier).unwrap_or_default(),
+            given: None,
         }
+    }
+
+    /// The view of a nodegroup's own stack.
+    pub(super) fn with(self, given: Given) -> Self {
+        Self { description: format!("A nodegroup: {}", self.description), given: Some(given), ..self }
+    }
+
+    /// Whether any master is there.
+    pub(super) fn has_masters(&self) -> bool {
+        self.has_masters
+    }
+
+    /// The groups of workers that keep an earlier definition.
+    pub(super) fn earlier(&self) -> &[Earlier] {
+        &self.earlier
+    }
+
+    /// The same with workers as an earlier definition made them.
+    pub(super) fn with_workers(mut self, spec: &ClusterSpec, previous: &Previous) -> Self {
+        self.worker_group = group(&as_before(&spec.workers, previous));
+        self
     }
 
     /// What decides the user data of a group's nodes; it names the markers that the templates give values to.
@@ -152,6 +206,7 @@ impl View {
             api_floating: self.floating.api,
             etcd_volume: self.etcd_volume.is_some(),
             runtime_volume: view.runtime_volume.is_some(),
+            rejoins: self.changing && group.role == Role::Master && spec.masters.count > 1,
         }
     }
 }
@@ -161,18 +216,36 @@ fn masters(spec: &ClusterSpec, value: impl Fn(u32) -> Value) -> Value {
     (0..spec.masters.count).map(value).collect()
 }
 
-fn master_list(spec: &ClusterSpec, labels: Labels<'_>) -> Vec<Master> {
+fn master_list(spec: &ClusterSpec, labels: Labels<'_>, transition: Option<&Transition>) -> Vec<Master> {
     let mut zones = labels.list("control_plane_availability_zones");
     if zones.is_empty() {
         zones.extend(Labels(&spec.masters.labels).some("availability_zone"));
     }
     let zones = zones.iter().cycle().map(Some).chain(std::iter::repeat(None));
+    let previous = |index: u32| transition?.previous.iter().find(|previous| previous.masters.contains(&index));
     let master = |(index, zone): (u32, Option<&String>)| Master {
         index,
         name: spec.node_name(&spec.masters, index),
         zone: zone.cloned(),
+        group: match previous(index) {
+            Some(previous) => group(&as_before(&spec.masters, previous)),
+            None => group(&spec.masters),
+        },
+        present: transition.is_none_or(|transition| transition.absent_master != Some(index)),
     };
     (0..spec.masters.count).zip(zones).map(master).collect()
+}
+
+/// The group as an earlier definition had it.
+fn as_before(group: &NodegroupSpec, previous: &Previous) -> NodegroupSpec {
+    NodegroupSpec { image: previous.image.clone(), labels: previous.labels.clone(), ..group.clone() }
+}
+
+/// The parameters by which members know that an earlier definition is theirs.
+fn earlier(transition: &Transition) -> Vec<Earlier> {
+    let members = |previous: &Previous| previous.workers.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let earlier = |(index, previous)| Earlier { parameter: format!("earlier_{index}"), members: members(previous) };
+    transition.previous.iter().enumerate().map(earlier).collect()
 }
 
 fn network(spec: &ClusterSpec, settings: &Settings, cidr: String) -> Network {

@@ -17,6 +17,10 @@ pub(crate) struct Shape {
     pub(crate) driver: &'static str,
 }
 
+fn role_name(role: Role) -> &'static str {
+    if role == Role::Master { "master" } else { "worker" }
+}
+
 const DISTROS: [&str; 4] = ["ubuntu", "debian", "fedora-coreos", "flatcar"];
 const DRIVERS: [&str; 3] = ["flannel", "calico", "cilium"];
 
@@ -54,6 +58,9 @@ impl Shape {
             },
             labels: labels.clone(),
             docker_volume_size: self.volumes.then_some(50),
+            role_name: role_name(role).into(),
+            node_labels: BTreeMap::new(),
+            node_taints: Vec::new(),
         };
         ClusterSpec {
             uuid: "3f1f6a2e-4c55-4d0e-9d3b-5f0a7c1b2d4e".into(),

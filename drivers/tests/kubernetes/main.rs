@@ -8,4 +8,5 @@ mod goldens;
 mod labels;
 mod nodes;
 mod requests;
+mod upgrades;
 mod user_data;

@@ -11,6 +11,7 @@ step_etcd() {
     done
     [[ $members, == *",$NODE_NAME=https://$NODE_ADDRESS:2380,"* ]] || die "$NODE_NAME at $NODE_ADDRESS is not among the masters"
     ! live || install_etcd
+    ! live || wait_for 900 "the other etcd members to take this one in" take_place
     put 600 /etc/etcd/etcd.env <<END
 ETCD_NAME=$NODE_NAME
 ETCD_DATA_DIR=/var/lib/etcd/data
@@ -69,6 +70,39 @@ END
     # A member answers only once a majority of them runs: the others may boot much later.
     systemctl restart --no-block etcd
     wait_for 1800 "a majority of the etcd members $MASTER_NAMES" etcd_is_healthy
+}
+
+# etcd_call ADDRESS CALL BODY: what that member answers to a call about members.
+etcd_call() {
+    local client=$ROOT$PKI/apiserver-etcd-client
+    curl --silent --show-error --fail --noproxy '*' --connect-timeout 5 --max-time 30 --cacert "$ROOT$PKI/etcd/ca.crt" \
+        --cert "$client.crt" --key "$client.key" --data "$3" "https://$1:2379/v3/cluster/member/$2"
+}
+
+# The members as the first of the others that answers knows them, in MEMBERS; that one's address is in PEER.
+find_members() {
+    for PEER in ${MASTER_ADDRESSES//,/ }; do
+        [[ $PEER == "$NODE_ADDRESS" ]] || ! MEMBERS=$(etcd_call "$PEER" list '{}') || return 0
+    done
+    return 1
+}
+
+# A master that takes the place of one whose data are lost: the others forget that member and expect this one, which
+# then starts in the existing cluster. Whoever has data starts with them; in a new cluster nobody has started yet.
+# Run again it goes on where it stopped.
+take_place() {
+    local own
+    [[ ! -d $ROOT/var/lib/etcd/data/member ]] || return 0
+    find_members || { [[ $ETCD_STATE == new ]] && return 0 || return 1; }
+    own=$(grep -F "\"https://$NODE_ADDRESS:2380\"" <<<"${MEMBERS//'},{'/$'}\n{'}") || own=
+    if [[ $own == *'"clientURLs":['* ]]; then
+        etcd_call "$PEER" remove "{\"ID\": \"$(json_text ID <<<"$own")\"}" >/dev/null || return 1
+        own=
+    fi
+    # One of a new cluster is known by name before it starts; one that was added is not.
+    [[ $own != *'"name":"'[!\"]* ]] || return 0
+    [[ -n $own ]] || etcd_call "$PEER" add "{\"peerURLs\": [\"https://$NODE_ADDRESS:2380\"]}" >/dev/null || return 1
+    ETCD_STATE=existing
 }
 
 etcd_is_healthy() {

@@ -51,8 +51,9 @@ END
 }
 
 kubelet_flags() {
-    local labels group=${NODEGROUP_NAME//[^A-Za-z0-9._-]/-}
-    labels="magnum.openstack.org/role=$NODE_ROLE,magnum.openstack.org/nodegroup=${group:0:63}"
+    local labels group=${NODEGROUP_NAME//[^A-Za-z0-9._-]/-} role=${NODEGROUP_ROLE:-$NODE_ROLE}
+    role=${role//[^A-Za-z0-9._-]/-}
+    labels="magnum.openstack.org/role=${role:0:63},magnum.openstack.org/nodegroup=${group:0:63}"
     printf '%s ' --config=/var/lib/kubelet/config.yaml --kubeconfig=/etc/kubernetes/kubelet.conf \
         "--hostname-override=$NODE_NAME" "--node-ip=$NODE_ADDRESS" "--node-labels=$labels${NODE_LABELS:+,$NODE_LABELS}"
     [[ $CLOUD_PROVIDER != true ]] || printf '%s ' --cloud-provider=external

@@ -1,0 +1,124 @@
+//! The end of an upgrade: template, labels and versions on record, or how far it has come.
+
+use super::definition::{Definition, masters_of, target, workers_of};
+use super::request::Input;
+use crate::cluster::facts::Facts;
+use crate::cluster::members::reported;
+use crate::cluster::{self, Changes, Cluster, Ending, authority, change, close, progress};
+use crate::cluster_template;
+use crate::column::StringMap;
+use crate::nodegroup::{self, MASTER, Nodegroup};
+use crate::operation::{Code, Failure, Fault, Next, StepResult, Work};
+use crate::scope::Scope;
+use crate::{Conductor, Error, Result, database, node};
+
+/// Records what the cluster, or the nodegroup, is now.
+pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
+    let input = Input::of(work)?;
+    let session = authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    let stack = change::present(&session, &target(work)?).await?;
+    let addresses = conductor.driver(&work.cluster.driver)?.read(&stack.outputs());
+    let about = work.operation.nodegroup_uuid.as_deref();
+    let groups = || work.nodegroups.iter().filter(|group| about.map_or(group.is_default, |uuid| group.uuid == uuid));
+    let changes = match about {
+        Some(_) => Changes::default(),
+        None => of_cluster(conductor, work, &input).await?,
+    };
+    let mut of_groups = Vec::new();
+    for group in groups() {
+        let nodes = if group.role == MASTER { &addresses.master_addresses } else { &addresses.node_addresses };
+        of_groups.push((group, of_group(conductor, &work.cluster, group, &input, nodes).await?));
+    }
+
+    let transaction = database::begin(&conductor.db).await?;
+    if cluster_template::store::find(&transaction, &Scope::All, &input.template).await.is_err() {
+        let text = format!("The cluster template {} was deleted while the upgrade was under way", input.template);
+        return Err(Failure::Final(Fault::new(Code::Vanished, text)));
+    }
+    let ending = Ending::Complete("Stack UPDATE completed successfully".to_owned());
+    if !close(&transaction, &work.operation, &ending, changes).await? {
+        return Ok(Next::Done);
+    }
+    for (group, changes) in of_groups {
+        nodegroup::store::change(&transaction, &group.uuid, changes).await?;
+        if cluster::nodes_report(conductor, &work.cluster) {
+            node::store::delete_tokens(&transaction, &work.cluster.uuid, Some(&group.uuid)).await?;
+        }
+    }
+    transaction.commit().await.map_err(Error::from)?;
+    tracing::info!(template = %input.template, "upgrade complete");
+    Ok(Next::Done)
+}
+
+async fn of_cluster(conductor: &Conductor, work: &Work, input: &Input) -> Result<Changes, Failure> {
+    let mut facts = Facts::of(&work.cluster)?;
+    facts.previous.clear();
+    let (coe_version, container_version) = progress::versions(conductor, work).await?;
+    Ok(Changes {
+        cluster_template_id: Some(input.template.clone()),
+        labels: Some(StringMap(input.labels.clone())),
+        coe_version: Some(coe_version),
+        container_version: Some(container_version),
+        spec: Some(Some(facts.to_json()?)),
+        ..Default::default()
+    })
+}
+
+async fn of_group(
+    conductor: &Conductor,
+    cluster: &Cluster,
+    group: &Nodegroup,
+    input: &Input,
+    nodes: &[String],
+) -> Result<nodegroup::store::Changes> {
+    let spec = match group.is_default {
+        true => None,
+        false => {
+            let mut facts = nodegroup::Facts::of(group)?;
+            (facts.previous, facts.labels) = (Vec::new(), None);
+            facts.parent.clone_from(&cluster.labels.0);
+            Some(facts.to_json()?)
+        }
+    };
+    let version = reported(conductor, group).await?.iter().find_map(|node| node.versions.get("kubelet").cloned());
+    Ok(nodegroup::store::Changes {
+        labels: Some(StringMap(input.labels.clone())),
+        image_id: Some(Some(input.image_id.clone())),
+        version: version.map(Some),
+        node_addresses: Some(nodes.to_vec().into()),
+        spec,
+        ..Default::default()
+    })
+}
+
+/// Records the failure with how far the upgrade has come; nodes stay as they are until it is asked for again.
+pub(super) async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
+    let mut fault = Fault::of(&work.operation);
+    if let Some(reached) = reached(conductor, work).await {
+        fault.message = format!("{}. {reached}", fault.message.trim_end_matches('.'));
+    }
+    let transaction = database::begin(&conductor.db).await?;
+    if close(&transaction, &work.operation, &Ending::Failed(fault), Changes::default()).await? {
+        transaction.commit().await.map_err(Error::from)?;
+    }
+    Ok(Next::Done)
+}
+
+/// How many nodes are new; nothing where that cannot be said.
+async fn reached(conductor: &Conductor, work: &Work) -> Option<String> {
+    let definition = Definition::of(work).ok()?;
+    let group = workers_of(work).ok()?;
+    let nodes = reported(conductor, group).await.ok()?;
+    let old = definition.old_workers();
+    let index = |node: &node::Node| node.name.rsplit('-').next().and_then(|text| text.parse::<u32>().ok());
+    let left = nodes.iter().filter_map(index).filter(|index| old.contains(index)).count();
+    let count = usize::try_from(group.node_count).unwrap_or_default();
+    let mut text = format!("Upgraded so far: {} of {count} workers", count.saturating_sub(left));
+    if work.operation.nodegroup_uuid.is_none() {
+        let masters = usize::try_from(masters_of(work).ok()?.node_count).unwrap_or_default();
+        let new = masters.saturating_sub(definition.old_masters().len());
+        text =
+            format!("Upgraded so far: {new} of {masters} masters, {} of {count} workers", count.saturating_sub(left));
+    }
+    Some(format!("{text}. Ask for the upgrade again to go on from there"))
+}

@@ -1,0 +1,251 @@
+//! Nodegroups of their own on the real cloud: made side by side, failed with a cause, changed, deleted without a rest.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::cloud::CLOUD;
+use support::relay::Relay;
+use support::service::{Service, tail};
+use support::{unique, wait_for};
+
+/// A complete cluster with one worker, and its name.
+fn cluster(service: &Service, token: &str) -> (String, String) {
+    let name = unique("groups");
+    let template = service.template(token, json!({}));
+    let cluster = service.cluster(token, &template, json!({"name": name}));
+    service.complete(token, &cluster);
+    (cluster, name)
+}
+
+/// Asks for a nodegroup and gives what the answer shows.
+fn group(service: &Service, token: &str, cluster: &str, body: Value) -> Value {
+    // As the unmodified client writes the path.
+    let answer = service.call(token, "POST", &format!("/clusters/{cluster}/nodegroups/"), Some(&body));
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    answer.json()
+}
+
+fn show(service: &Service, token: &str, cluster: &str, group: &str) -> Value {
+    let answer = service.call(token, "GET", &format!("/clusters/{cluster}/nodegroups/{group}"), None);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+/// Waits until the nodegroup has settled, and gives it.
+fn settled(service: &Service, token: &str, cluster: &str, group: &str) -> Value {
+    wait_for("the nodegroup to settle", Duration::from_secs(120), || {
+        let shown = show(service, token, cluster, group);
+        (!shown["status"].as_str().unwrap().ends_with("IN_PROGRESS")).then_some(shown)
+    })
+}
+
+fn complete(service: &Service, token: &str, cluster: &str, group: &str, status: &str) -> Value {
+    let shown = settled(service, token, cluster, group);
+    assert_eq!(shown["status"], status, "{}\n{}", shown["status_reason"], tail(&service.log()));
+    shown
+}
+
+/// Deletes the nodegroup and waits until it is absent.
+fn gone(service: &Service, token: &str, cluster: &str, group: &str) {
+    let path = format!("/clusters/{cluster}/nodegroups/{group}");
+    assert_eq!(service.call(token, "DELETE", &path, None).status, 204);
+    wait_for("the nodegroup to be gone", Duration::from_secs(120), || {
+        (service.call(token, "GET", &path, None).status == 404).then_some(())
+    });
+}
+
+/// Of a stack, by the name of an output.
+fn output(stack: &Value, name: &str) -> Value {
+    let path = format!("/v1/{}/stacks/{}", CLOUD.project("demo"), stack["id"].as_str().unwrap());
+    let path = path.replace("/stacks/", &format!("/stacks/{}/", stack["stack_name"].as_str().unwrap()));
+    let shown = CLOUD.call("heat", &CLOUD.token("demo"), "GET", &path, None).json();
+    let outputs = shown["stack"]["outputs"].as_array().unwrap();
+    outputs.iter().find(|output| output["output_key"] == name).unwrap()["output_value"].clone()
+}
+
+/// Settings of the nodes whose names begin so, by what their user data write.
+fn settings(prefix: &str) -> Vec<String> {
+    CLOUD.user_data(prefix).iter().map(|text| support::node_settings(text)).collect()
+}
+
+#[test]
+fn nodegroups_side_by_side() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let (cluster, name) = cluster(&service, &token);
+    let before = service.call(&token, "GET", "/stats", None).json()["nodes"].as_i64().unwrap();
+    let gpu = json!({"name": "gpu", "role": "compute", "node_count": 2, "min_node_count": 1, "max_node_count": 4,
+        "flavor_id": "m1.medium", "docker_volume_size": 2, "labels": {"availability_zone": "nova"}, "merge_labels": true,
+        "node_labels": {"example.org/gpu": "yes"}, "node_taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]});
+    let accepted = group(&service, &token, &cluster, gpu);
+    assert_eq!((&accepted["status"], &accepted["stack_id"]), (&json!("CREATE_IN_PROGRESS"), &Value::Null));
+    // The other one is made meanwhile.
+    let small = group(&service, &token, &cluster, json!({"name": "small"}));
+    assert_eq!(service.show(&token, &cluster)["status"], "UPDATE_IN_PROGRESS");
+    let shown = complete(&service, &token, &cluster, "gpu", "CREATE_COMPLETE");
+    let other = complete(&service, &token, &cluster, small["uuid"].as_str().unwrap(), "CREATE_COMPLETE");
+    let whole = service.settled(&token, &cluster);
+    assert_eq!(whole["status"], "UPDATE_COMPLETE", "{}", whole["status_reason"]);
+    assert_eq!((&whole["node_count"], whole["node_addresses"].as_array().unwrap().len()), (&json!(4), 4), "{whole}");
+    assert_eq!(shown["node_addresses"].as_array().unwrap().len(), 2);
+    assert!(shown["version"].as_str().unwrap().starts_with('v'), "{shown}");
+    assert!(service.call(&token, "GET", "/stats", None).json()["nodes"].as_i64().unwrap() >= before + 3);
+
+    // What in-cluster controllers read.
+    let stacks = CLOUD.stacks("demo", &name);
+    assert_eq!(stacks.len(), 3, "{stacks:?}");
+    let stack = stacks.iter().find(|stack| stack["id"] == shown["stack_id"]).unwrap();
+    let members = output(stack, "node_servers");
+    assert_eq!(members.as_object().unwrap().len(), 2, "{members}");
+    let prefix = format!("{}-gpu-", whole["name"].as_str().unwrap());
+    let node = settings(&name).into_iter().find(|text| text.contains("NODEGROUP_NAME='gpu'")).expect(&prefix);
+    for setting in ["NODE_LABELS='example.org/gpu=yes'", "NODE_TAINTS='gpu=yes:NoSchedule'", "NODEGROUP_ROLE='compute'"]
+    {
+        assert!(node.contains(setting), "{node}");
+    }
+    // Its tokens open nothing more.
+    assert_eq!(service.rows("SELECT count(*) FROM bootstrap_token"), json!([[0]]));
+
+    listed(&service, &token, &cluster);
+    let text = "A node group with name gpu already exists in the cluster";
+    refused(&service, &token, &cluster, json!({"name": "gpu"}), 409, text);
+    refused(&service, &token, &cluster, json!({"name": "GPU"}), 409, "like those of gpu");
+    refused(&service, &token, &cluster, json!({"name": "worker"}), 409, "like those of default-worker");
+    patched(&service, &token, &cluster);
+
+    gone(&service, &token, &cluster, "gpu");
+    let whole = service.settled(&token, &cluster);
+    assert_eq!((&whole["status"], &whole["node_count"]), (&json!("UPDATE_COMPLETE"), &json!(2)), "{whole}");
+    assert_eq!(CLOUD.stacks("demo", &name).len(), 2);
+    assert_eq!(service.rows("SELECT count(*) FROM node WHERE name LIKE '%-gpu-%'"), json!([[0]]));
+    // The cluster takes the other one with it.
+    service.gone(&token, &cluster);
+    assert!(CLOUD.stacks("demo", &name).is_empty());
+    assert!(!CLOUD.census().to_string().contains(other["uuid"].as_str().unwrap()));
+    for table in ["nodegroup", "node", "bootstrap_token", "x509_keypair"] {
+        assert_eq!(service.rows(&format!("SELECT count(*) FROM {table}")), json!([[0]]), "{table}");
+    }
+}
+
+fn refused(service: &Service, token: &str, cluster: &str, body: Value, status: u16, text: &str) {
+    let answer = service.call(token, "POST", &format!("/clusters/{cluster}/nodegroups"), Some(&body));
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert!(answer.detail().contains(text), "{}", answer.text);
+}
+
+/// Real bounds, and a filter that the next page keeps.
+fn listed(service: &Service, token: &str, cluster: &str) {
+    let path = format!("/clusters/{cluster}/nodegroups");
+    let all = service.call(token, "GET", &path, None).json();
+    let names: Vec<_> = all["nodegroups"].as_array().unwrap().iter().map(|group| group["name"].clone()).collect();
+    assert_eq!(names, ["default-master", "default-worker", "gpu", "small"]);
+    let gpu = &all["nodegroups"][2];
+    assert_eq!((&gpu["min_node_count"], &gpu["max_node_count"]), (&json!(1), &json!(4)), "{gpu}");
+    let page = service.call(token, "GET", &format!("{path}?role=worker&limit=1"), None).json();
+    assert_eq!(page["nodegroups"][0]["name"], "default-worker");
+    let next = page["next"].as_str().unwrap();
+    assert!(next.contains("role=worker") && next.contains(&path), "{next}");
+    let answer = support::http::request(
+        "GET",
+        next,
+        &[("x-auth-token", token), ("openstack-api-version", "container-infra latest")],
+        None,
+    );
+    assert_eq!(answer.json()["nodegroups"][0]["name"], "small", "{}", answer.text);
+}
+
+/// Bounds change at once; labels and taints change the stack, but none of its nodes.
+fn patched(service: &Service, token: &str, cluster: &str) {
+    let path = format!("/clusters/{cluster}/nodegroups/gpu");
+    let servers = || {
+        let shown = show(service, token, cluster, "gpu");
+        let name = service.show(token, cluster)["name"].as_str().unwrap().to_owned();
+        let stacks = CLOUD.stacks("demo", &name);
+        output(stacks.iter().find(|stack| stack["id"] == shown["stack_id"]).unwrap(), "node_servers")
+    };
+    let before = servers();
+    let bounds = json!([{"op": "replace", "path": "/min_node_count", "value": "2"}, {"op": "remove", "path": "/max_node_count"}]);
+    let answer = service.call(token, "PATCH", &path, Some(&bounds));
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    let shown = answer.json();
+    assert_eq!((&shown["min_node_count"], &shown["max_node_count"]), (&json!(2), &Value::Null), "{shown}");
+    assert_eq!(shown["status"], "CREATE_COMPLETE", "nothing else happens");
+    let labels = json!([{"op": "replace", "path": "/node_labels", "value": "{'example.org/gpu': 'new'}"},
+        {"op": "replace", "path": "/node_taints", "value": [{"key": "gpu", "effect": "NoExecute"}]}]);
+    let answer = service.call(token, "PATCH", &path, Some(&labels));
+    assert_eq!((answer.status, &answer.json()["status"]), (202, &json!("UPDATE_IN_PROGRESS")), "{}", answer.text);
+    complete(service, token, cluster, "gpu", "UPDATE_COMPLETE");
+    assert_eq!(service.settled(token, cluster)["status"], "UPDATE_COMPLETE");
+    assert_eq!(servers(), before, "no node is touched");
+    let refused = |patch: Value, status: u16| {
+        let answer = service.call(token, "PATCH", &path, Some(&patch));
+        assert_eq!(answer.status, status, "{}", answer.text);
+    };
+    refused(json!([{"op": "replace", "path": "/min_node_count", "value": 3}]), 409);
+    refused(json!([{"op": "replace", "path": "/node_count", "value": 3}]), 400);
+    refused(json!([{"op": "add", "path": "/node_labels", "value": {"a": "b"}}]), 400);
+    refused(json!([{"op": "replace", "path": "/node_labels", "value": {"kubernetes.io/x": "b"}}]), 409);
+}
+
+/// The nodegroup says what failed, the cluster repeats it; without it the cluster is whole again.
+#[test]
+fn a_nodegroup_that_fails() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let (cluster, name) = cluster(&service, &token);
+    let faults = CLOUD.faults(vec![json!({
+        "type": "OS::Nova::Server", "stack": name, "name": "kube-minion", "action": "CREATE",
+        "fail": "No valid host was found. There are not enough hosts available.",
+    })]);
+    group(&service, &token, &cluster, json!({"name": "gpu"}));
+    let shown = settled(&service, &token, &cluster, "gpu");
+    assert_eq!(shown["status"], "CREATE_FAILED", "{shown}");
+    let whole = service.settled(&token, &cluster);
+    assert_eq!(whole["status"], "UPDATE_FAILED", "{whole}");
+    assert!(whole["faults"]["gpu"].as_str().unwrap().contains("No valid host"), "{whole}");
+    assert_eq!(whole["faults"].as_object().unwrap().len(), 1, "{whole}");
+    drop(faults);
+    // A node that fails, in another one.
+    let _nodes =
+        CLOUD.nodes(vec![json!({"name": format!("{name}.*-bad-0"), "fail": "runtime", "message": "no runtime"})]);
+    group(&service, &token, &cluster, json!({"name": "bad"}));
+    let shown = settled(&service, &token, &cluster, "bad");
+    assert!(shown["status_reason"].as_str().unwrap().contains("no runtime"), "{shown}");
+    gone(&service, &token, &cluster, "gpu");
+    assert_eq!(service.settled(&token, &cluster)["status"], "UPDATE_FAILED");
+    gone(&service, &token, &cluster, "bad");
+    assert_eq!(service.settled(&token, &cluster)["status"], "UPDATE_COMPLETE");
+    assert_eq!(CLOUD.stacks("demo", &name).len(), 1);
+    service.gone(&token, &cluster);
+}
+
+/// Heat has made the stack and nobody heard so; and the cluster is deleted while a nodegroup is made.
+#[test]
+fn a_killed_create_is_finished_once_and_a_delete_takes_its_place() {
+    let relay = Relay::start();
+    let mut service = Service::start(&[("JEROBOAM__KEYSTONE__AUTH_URL", &relay.auth_url())]);
+    let token = CLOUD.token("demo");
+    let (cluster, name) = cluster(&service, &token);
+    let held = relay.hold("POST", "/stacks");
+    group(&service, &token, &cluster, json!({"name": "gpu"}));
+    held.wait();
+    service.kill();
+    drop(held);
+    service.restart();
+    complete(&service, &token, &cluster, "gpu", "CREATE_COMPLETE");
+    assert_eq!(CLOUD.stacks("demo", &name).len(), 2);
+    assert!(service.log().contains("adopting the stack"));
+
+    let held = relay.hold("POST", "/stacks");
+    group(&service, &token, &cluster, json!({"name": "late"}));
+    held.wait();
+    assert_eq!(service.call(&token, "DELETE", &format!("/clusters/{cluster}"), None).status, 204);
+    service.kill();
+    drop(held);
+    service.restart();
+    service.absent(&token, &cluster);
+    assert!(CLOUD.stacks("demo", &name).is_empty());
+}
