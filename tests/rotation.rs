@@ -203,6 +203,9 @@ fn authorities_are_replaced_under_a_living_cluster() {
     assert_eq!(cluster.pairs(), only(2));
     let secrets = |cluster: &Cluster| CLOUD.census()["secrets"].to_string().matches(&cluster.uuid).count();
     assert_eq!(secrets(&cluster), 5);
+    // A delete in the midst of the next one takes its keys along.
+    cluster.accepted("certificates");
+    wait_for("the next generation of keys", Duration::from_secs(60), || (secrets(&cluster) == 9).then_some(()));
     cluster.service.gone(&cluster.token, &cluster.uuid);
     assert_eq!(secrets(&cluster), 0);
 }
