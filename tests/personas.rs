@@ -141,6 +141,12 @@ fn table() -> Vec<Row> {
         row!("POST" "/v1/certificates", |_| "/v1/certificates".into(),
             |world| Some(json!({"cluster_uuid": world.cluster, "csr": world.csr})),
             [201, 403, 403, 201, 201, 400, 403, 401]),
+        // Who may, is told that the cluster is being made.
+        row!("PATCH" "/v1/certificates/{cluster_ident}", |world| format!("/v1/certificates/{}", world.cluster), none,
+            [400, 400, 403, 400, 400, 404, 403, 401]),
+        // Who may, is told that the cluster has none. By default this rule knows no administrator (B-50).
+        row!("PATCH" "/v1/credentials/{cluster_ident}", |world| format!("/v1/credentials/{}", world.cluster), none,
+            [400, 400, 403, 400, 404, 404, 403, 401]),
         row!("GET" "/v1/quotas", ADMIN),
         row!("GET" "/v1/quotas/{project_id}/{resource}", demos_quota, none, [200, 200, 200, 200, 200, 403, 403, 401]),
         row!("POST" "/v1/quotas", |_| "/v1/quotas".into(), |_| Some(json!({"project_id": "no-such-project"})), ABSENT),
@@ -164,6 +170,9 @@ fn table() -> Vec<Row> {
             [200, 200, 200, 200, 200, 403, 403, 401]),
         row!("POST" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/report",
             |world| node(world, "report"), |_| Some(json!({"phase": "ready"})), NODES),
+        row!("GET" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/orders", |world| node(world, "orders"), none, NODES),
+        row!("POST" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/orders", |world| node(world, "orders"),
+            |_| Some(json!({"uuid": "x", "state": "done"})), NODES),
         row!("GET" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/service-account",
             |world| node(world, "service-account"), none, NODES),
         row!("GET" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/cloud-config",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -116,6 +116,23 @@ impl Payload {
             .map_err(|why| Error::invalid("Request is not in valid JSON format").because(why.to_string()))
     }
 
+    /// That there is none: an operation without arguments takes no JSON member, though an empty object does no harm.
+    ///
+    /// # Errors
+    /// 400 naming the first member.
+    pub fn nothing(&self) -> Result<()> {
+        if self.bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        match self.json("body")? {
+            Value::Object(given) => match given.keys().next() {
+                None => Ok(()),
+                Some(name) => Err(Error::invalid(format!("Unknown argument: \"{}\"", excerpt(name)))),
+            },
+            other => Err(Error::field("body", &other.to_string(), "Allowed: no body.")),
+        }
+    }
+
     /// The object in it, every field held against the table and brought into the form we keep.
     ///
     /// # Errors
@@ -196,22 +213,28 @@ impl<S: Send + Sync> FromRequest<S> for Payload {
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let limits = request.extensions().get::<Limits>().copied();
-        let limits = limits.unwrap_or(Limits { body: 1 << 20, body_time: Duration::from_secs(30) });
         let kind = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?").to_owned());
-        let reading = Limited::new(request.into_body(), limits.body).collect();
-        let bytes = match tokio::time::timeout(limits.body_time, reading).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(why)) if why.is::<LengthLimitError>() => {
-                let text = format!("The request body is larger than {} bytes.", limits.body);
-                return Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, text));
-            }
-            Ok(Err(why)) => return Err(Error::invalid("The request body ended early.").because(why.to_string())),
-            Err(_) => {
-                return Err(Error::new(StatusCode::REQUEST_TIMEOUT, "The request body took too long to arrive."));
-            }
-        };
+        let bytes = read(request.into_body(), limits).await?;
         check_type(kind.as_deref(), &bytes)?;
         Ok(Self { bytes })
+    }
+}
+
+/// Reads a whole body.
+///
+/// # Errors
+/// 413, 408 or 400 for one that is too large, too slow or cut off.
+pub(crate) async fn read(body: Body, limits: Option<Limits>) -> Result<Bytes> {
+    let limits = limits.unwrap_or(Limits { body: 1 << 20, body_time: Duration::from_secs(30) });
+    let reading = Limited::new(body, limits.body).collect();
+    match tokio::time::timeout(limits.body_time, reading).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(why)) if why.is::<LengthLimitError>() => {
+            let text = format!("The request body is larger than {} bytes.", limits.body);
+            Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE, text))
+        }
+        Ok(Err(why)) => Err(Error::invalid("The request body ended early.").because(why.to_string())),
+        Err(_) => Err(Error::new(StatusCode::REQUEST_TIMEOUT, "The request body took too long to arrive.")),
     }
 }
 
@@ -268,6 +291,16 @@ mod tests {
         assert_eq!(object("{} {}").unwrap_err(), "400 Request is not in valid JSON format");
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
         assert_eq!(object(&deep).unwrap_err(), "400 Request is not in valid JSON format");
+    }
+
+    #[test]
+    fn no_body_means_no_member() {
+        let nothing = |body: &str| Payload::new(body.to_owned()).nothing().map_err(|error| error.detail().to_owned());
+        assert_eq!(nothing(""), Ok(()));
+        assert_eq!(nothing(" {} "), Ok(()));
+        assert_eq!(nothing(r#"{"ca_cert_type": "etcd"}"#).unwrap_err(), "Unknown argument: \"ca_cert_type\"");
+        assert!(nothing("[]").unwrap_err().contains("Allowed: no body."));
+        assert_eq!(nothing("{").unwrap_err(), "Request is not in valid JSON format");
     }
 
     #[test]

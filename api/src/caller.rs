@@ -1,11 +1,11 @@
-//! Who asks: a person or program with a Keystone token, or a node with its bootstrap token.
+//! Who asks: a person or program with a Keystone token, or a node with its bootstrap token or its certificate.
 
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use conductor::node::BootstrapToken;
+use conductor::node::{self, Holder};
 use conductor::openstack::Identity;
 use futures::future::BoxFuture;
 use http::header::WWW_AUTHENTICATE;
@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use tracing::Span;
 
+use crate::body::{self, Limits};
 use crate::error::{Error, Result, challenge};
 use crate::path;
 
@@ -20,6 +21,16 @@ use crate::path;
 const TOKEN: &str = "x-auth-token";
 /// The header with a bootstrap token.
 const BOOTSTRAP_TOKEN: &str = "x-jeroboam-bootstrap-token";
+/// The headers of a node's proof: its cluster's UUID, its certificate (DER in base64), the seconds since 1970, and the
+/// signature (base64) over what [`node::Shown`] holds.
+const PROOF: [&str; 4] = [
+    "x-jeroboam-node-cluster",
+    "x-jeroboam-node-certificate",
+    "x-jeroboam-node-timestamp",
+    "x-jeroboam-node-signature",
+];
+/// The largest body that is read before its sender is known, in bytes: a certificate request fits.
+const PROVED_BODY: usize = 128 * 1024;
 
 /// What a request shows to say who asks.
 #[derive(Clone)]
@@ -28,6 +39,8 @@ pub enum Credential {
     Token(String),
     /// A node's bootstrap token.
     Bootstrap(String),
+    /// A node's certificate and signature.
+    Proof(Box<node::Shown>),
 }
 
 /// Whom a credential stands for.
@@ -35,8 +48,8 @@ pub enum Credential {
 pub enum Principal {
     /// A user of the cloud in some scope.
     User(Arc<Identity>),
-    /// Some node of one nodegroup.
-    Node(Arc<BootstrapToken>),
+    /// A node, or some node of one nodegroup.
+    Node(Arc<Holder>),
 }
 
 /// Judges credentials; nothing when they are not valid.
@@ -52,8 +65,12 @@ pub struct Gate {
 }
 
 impl Gate {
-    async fn admit(&self, headers: &HeaderMap) -> Result<Principal> {
-        let credential = shown(headers).ok_or_else(|| Error::unauthenticated(&self.keystone))?;
+    async fn admit(&self, request: &mut Request) -> Result<Principal> {
+        let credential = match shown(request.headers()) {
+            Some(credential) => Some(credential),
+            None => proof(request).await?,
+        };
+        let credential = credential.ok_or_else(|| Error::unauthenticated(&self.keystone))?;
         (self.judge)(credential).await?.ok_or_else(|| Error::unauthenticated(&self.keystone))
     }
 }
@@ -78,12 +95,34 @@ fn shown(headers: &HeaderMap) -> Option<Credential> {
     token.or_else(|| text(BOOTSTRAP_TOKEN).map(|token| Credential::Bootstrap(token.to_owned())))
 }
 
+/// A node's proof covers its body, which is read here and given back.
+async fn proof(request: &mut Request) -> Result<Option<Credential>> {
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let [Some(cluster), Some(certificate), Some(timestamp), Some(signature)] = PROOF.map(text) else {
+        return Ok(None);
+    };
+    let limits = request.extensions().get::<Limits>().copied();
+    let limits = limits.map(|limits| Limits { body: limits.body.min(PROVED_BODY), ..limits });
+    let body = body::read(std::mem::take(request.body_mut()), limits).await?;
+    let shown = node::Shown {
+        cluster,
+        certificate,
+        signature,
+        timestamp,
+        method: request.method().as_str().to_owned(),
+        path: request.uri().path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default(),
+        body_hash: node::body_hash(&body),
+    };
+    *request.body_mut() = body.into();
+    Ok(Some(Credential::Proof(Box::new(shown))))
+}
+
 /// Lets nobody pass unknown.
 pub async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     if path::is_public(request.uri().path()) {
         return next.run(request).await;
     }
-    match gate.admit(request.headers()).await {
+    match gate.admit(&mut request).await {
         Ok(principal) => {
             if let Principal::User(identity) = &principal {
                 Span::current().record("user", &identity.user_id);
@@ -103,7 +142,7 @@ pub struct Caller(pub Arc<Identity>);
 
 /// The node that asks; a user is turned away.
 #[derive(Debug, Clone)]
-pub struct Node(pub Arc<BootstrapToken>);
+pub struct Node(pub Arc<Holder>);
 
 impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = Error;

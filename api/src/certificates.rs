@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use conductor::node::BootstrapToken;
+use conductor::node::Holder;
 use conductor::{Kind, certificate, cluster};
 use drivers::Ca;
 use http::StatusCode;
@@ -15,7 +15,7 @@ use crate::body::{Field, Payload};
 use crate::caller::{Caller, Principal};
 use crate::coerce::{self, TEXT};
 use crate::error::{Error, Result};
-use crate::ident::Segments;
+use crate::ident::{Ident, Segments};
 use crate::links::{Base, Link};
 use crate::query::{Arguments, Given, Nothing, Query};
 
@@ -103,7 +103,7 @@ struct Request {
 /// Shows the certificate of one of a cluster's authorities.
 #[utoipa::path(get, operation_id = "show_authority", path = "/v1/certificates/{cluster_ident}", tag = "certificates",
     params(("cluster_ident" = String, Path, description = "UUID or name of the cluster"), Wanted),
-    security(("token" = []), ("bootstrap" = [])),
+    security(("token" = []), ("bootstrap" = []), ("node" = [])),
     responses((status = 200, description = "The authority's certificate", body = Authority)))]
 pub async fn show(
     State(api): State<Api>,
@@ -120,7 +120,7 @@ pub async fn show(
 #[utoipa::path(get, operation_id = "show_authority_of_type", path = "/v1/certificates/{cluster_ident}/{ca_cert_type}", tag = "certificates",
     params(("cluster_ident" = String, Path, description = "UUID or name of the cluster"),
         ("ca_cert_type" = String, Path, description = "Which authority")),
-    security(("token" = []), ("bootstrap" = [])),
+    security(("token" = []), ("bootstrap" = []), ("node" = [])),
     responses((status = 200, description = "The authority's certificate", body = Authority)))]
 pub async fn show_of_type(
     State(api): State<Api>,
@@ -158,7 +158,7 @@ async fn authority_of(
 /// Signs a certificate: whatever a user asks for within the contract's limits, and for a node what its role needs.
 #[utoipa::path(post, operation_id = "sign_certificate", path = "/v1/certificates", tag = "certificates",
     request_body(content = crate::openapi::NewCertificate),
-    security(("token" = []), ("bootstrap" = [])),
+    security(("token" = []), ("bootstrap" = []), ("node" = [])),
     responses((status = 201, description = "The certificate", body = Signed)))]
 pub async fn sign(
     State(api): State<Api>,
@@ -189,6 +189,32 @@ pub async fn sign(
     Ok((StatusCode::CREATED, Json(signed)))
 }
 
+/// The cluster whose authorities or credential are being replaced.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rotated {
+    /// Its UUID.
+    pub(crate) uuid: String,
+}
+
+/// Accepts the rotation of a cluster's authorities; its certificates stay valid until it has succeeded.
+#[utoipa::path(patch, operation_id = "rotate_authorities", path = "/v1/certificates/{cluster_ident}", tag = "certificates",
+    params(("cluster_ident" = String, Path, description = "UUID or name of the cluster")),
+    responses((status = 202, description = "The authorities will be replaced", body = Rotated)))]
+pub async fn rotate(
+    State(api): State<Api>,
+    caller: Caller,
+    Ident(ident): Ident,
+    Query(Nothing): Query<Nothing>,
+    payload: Payload,
+) -> Result<(StatusCode, Json<Rotated>)> {
+    payload.nothing()?;
+    let scope = api.scope(&caller, "cluster:get_one_all_projects")?;
+    let view = cluster::store::view(&api.conductor.db, &scope, &ident).await?;
+    api.allow(&caller, "certificate:rotate_ca", Some(target(&view.cluster)))?;
+    cluster::rotate_authorities(&api.conductor, &caller.0, &view).await?;
+    Ok((StatusCode::ACCEPTED, Json(Rotated { uuid: view.cluster.uuid })))
+}
+
 /// The cluster; `absent` says what it means that there is none.
 async fn find(api: &Api, caller: &Caller, ident: &str, absent: Kind) -> Result<cluster::Cluster> {
     let scope = api.scope(caller, "cluster:get_one_all_projects")?;
@@ -200,7 +226,7 @@ async fn find(api: &Api, caller: &Caller, ident: &str, absent: Kind) -> Result<c
 }
 
 /// The cluster of a node, which knows no other.
-fn own(holder: &BootstrapToken, uuid: &str) -> Result<String> {
+fn own(holder: &Holder, uuid: &str) -> Result<String> {
     if holder.cluster_uuid == uuid {
         return Ok(uuid.to_owned());
     }

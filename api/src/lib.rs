@@ -14,6 +14,7 @@ pub mod cluster_view;
 pub mod clusters;
 pub mod coerce;
 pub mod cors;
+pub mod credentials;
 pub mod edge;
 pub mod error;
 pub mod federations;
@@ -100,7 +101,7 @@ pub fn routes(api: Api) -> Router {
     edge::around(router::bare(api), settings)
 }
 
-/// Asks Keystone about tokens, and the records about bootstrap tokens.
+/// Asks Keystone about tokens, and the records about bootstrap tokens and nodes' certificates.
 fn judge(conductor: &Arc<Conductor>) -> caller::Judge {
     let conductor = conductor.clone();
     Arc::new(move |credential| {
@@ -114,6 +115,10 @@ fn judge(conductor: &Arc<Conductor>) -> caller::Judge {
                 },
                 Credential::Bootstrap(token) => {
                     let holder = conductor::node::authenticate(&conductor, &token).await?;
+                    Ok(holder.map(|holder| Principal::Node(Arc::new(holder))))
+                }
+                Credential::Proof(shown) => {
+                    let holder = conductor::node::authenticate_by_certificate(&conductor, &shown).await?;
                     Ok(holder.map(|holder| Principal::Node(Arc::new(holder))))
                 }
             }

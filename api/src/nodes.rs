@@ -1,9 +1,12 @@
 //! What nodes say of themselves and may fetch, below `/v1/clusters/{uuid}/nodes/{name}`.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use conductor::node::{self, Report};
+use conductor::order::{self, Outcome, State as Fared, Task};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use secrecy::ExposeSecret;
@@ -29,6 +32,34 @@ pub struct ServiceAccount {
     public_key: String,
 }
 
+/// What a node is to do now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Orders {
+    /// The order's identifier, which the answer names; none where there is nothing to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uuid: Option<String>,
+    /// `nothing`; `trust`, `leaf`, `return`, `commit` or `back` (hold the authorities given here); `credential` or
+    /// `credential-back` (put the cluster's credential, as it is now, into the cluster).
+    kind: &'static str,
+    /// `<authority>_trust`: the certificates to trust; `<authority>_issuer`: the one that signs. All in PEM.
+    #[serde(flatten)]
+    authorities: BTreeMap<String, String>,
+}
+
+impl From<Option<Task>> for Orders {
+    fn from(task: Option<Task>) -> Self {
+        let Some(task) = task else {
+            return Self { uuid: None, kind: "nothing", authorities: BTreeMap::new() };
+        };
+        let named = |authority: order::Authority| {
+            let name = authority.ca.as_str();
+            [(format!("{name}_trust"), authority.trust), (format!("{name}_issuer"), authority.issuer)]
+        };
+        let authorities = task.authorities.into_iter().flat_map(named).collect();
+        Self { uuid: Some(task.uuid), kind: task.kind.as_str(), authorities }
+    }
+}
+
 /// Which node it is about.
 struct Which {
     cluster: String,
@@ -45,7 +76,7 @@ impl Which {
 #[utoipa::path(post, operation_id = "report_node", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/report", tag = "nodes",
     params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
         ("node_name" = String, Path, description = "Name of the node's server")),
-    request_body(content = crate::openapi::NodeReport), security(("bootstrap" = [])),
+    request_body(content = crate::openapi::NodeReport), security(("bootstrap" = []), ("node" = [])),
     responses((status = 204, description = "The report is on record")))]
 pub async fn report(
     State(api): State<Api>,
@@ -61,10 +92,7 @@ pub async fn report(
 
 /// Reads a report member by member, so that a refusal names the one that is wrong.
 fn read(payload: &Payload) -> Result<Report> {
-    let mut given = match payload.json("report")? {
-        Value::Object(given) => given,
-        other => return Err(Error::field("report", &other.to_string(), "Allowed: a JSON object.")),
-    };
+    let mut given = object(payload, "report")?;
     let report = Report {
         phase: member(&mut given, "phase")?.ok_or_else(|| Error::field("phase", "None", "Mandatory field missing."))?,
         step: member(&mut given, "step")?,
@@ -73,9 +101,21 @@ fn read(payload: &Payload) -> Result<Report> {
         versions: member(&mut given, "versions")?.unwrap_or_default(),
         addresses: member(&mut given, "addresses")?.unwrap_or_default(),
     };
+    nothing_else(&given, "report").map(|()| report)
+}
+
+fn object(payload: &Payload, argument: &str) -> Result<Map<String, Value>> {
+    match payload.json(argument)? {
+        Value::Object(given) => Ok(given),
+        other => Err(Error::field(argument, &other.to_string(), "Allowed: a JSON object.")),
+    }
+}
+
+/// Refuses what is left over.
+fn nothing_else(given: &Map<String, Value>, argument: &str) -> Result<()> {
     match given.keys().next() {
-        None => Ok(report),
-        Some(name) => Err(Error::invalid(format!("Unknown attribute for argument report: {}", excerpt(name)))),
+        None => Ok(()),
+        Some(name) => Err(Error::invalid(format!("Unknown attribute for argument {argument}: {}", excerpt(name)))),
     }
 }
 
@@ -86,11 +126,57 @@ fn member<T: DeserializeOwned>(given: &mut Map<String, Value>, name: &str) -> Re
     read.map_err(|why| Error::field(name, &shown(&value), &format!("It is not as it must be: {why}.")))
 }
 
+/// Tells a node what it has to do now; most often nothing.
+#[utoipa::path(get, operation_id = "show_orders", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/orders", tag = "nodes",
+    params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
+        ("node_name" = String, Path, description = "Name of the node's server")),
+    security(("bootstrap" = []), ("node" = [])),
+    responses((status = 200, description = "What is to be done", body = Orders)))]
+pub async fn orders(
+    State(api): State<Api>,
+    Node(holder): Node,
+    segments: Segments,
+    Query(Nothing): Query<Nothing>,
+) -> Result<Json<Orders>> {
+    let Which { cluster, node } = Which::of(segments)?;
+    Ok(Json(order::task(&api.conductor, &holder, &cluster, &node).await?.into()))
+}
+
+/// Takes a node's answer to an order: that it is carried out, or why it could not be.
+#[utoipa::path(post, operation_id = "answer_order", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/orders", tag = "nodes",
+    params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
+        ("node_name" = String, Path, description = "Name of the node's server")),
+    request_body(content = crate::openapi::OrderAnswer), security(("bootstrap" = []), ("node" = [])),
+    responses((status = 204, description = "The answer is on record")))]
+pub async fn answer(
+    State(api): State<Api>,
+    Node(holder): Node,
+    segments: Segments,
+    Query(Nothing): Query<Nothing>,
+    payload: Payload,
+) -> Result<StatusCode> {
+    let Which { cluster, node } = Which::of(segments)?;
+    order::answer(&api.conductor, &holder, &cluster, &node, read_answer(&payload)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn read_answer(payload: &Payload) -> Result<Outcome> {
+    let mut given = object(payload, "answer")?;
+    let missing = |name: &str| Error::field(name, "None", "Mandatory field missing.");
+    let outcome = Outcome {
+        uuid: member(&mut given, "uuid")?.ok_or_else(|| missing("uuid"))?,
+        state: member::<Fared>(&mut given, "state")?.ok_or_else(|| missing("state"))?,
+        message: member(&mut given, "message")?,
+        log: member(&mut given, "log")?.unwrap_or_default(),
+    };
+    nothing_else(&given, "answer").map(|()| outcome)
+}
+
 /// Gives a control plane node the key pair that signs service account tokens.
 #[utoipa::path(get, operation_id = "show_service_account", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/service-account", tag = "nodes",
     params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
         ("node_name" = String, Path, description = "Name of the node's server")),
-    security(("bootstrap" = [])),
+    security(("bootstrap" = []), ("node" = [])),
     responses((status = 200, description = "The key pair", body = ServiceAccount)))]
 pub async fn service_account(
     State(api): State<Api>,
@@ -108,7 +194,7 @@ pub async fn service_account(
 #[utoipa::path(get, operation_id = "show_cloud_config", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/cloud-config", tag = "nodes",
     params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
         ("node_name" = String, Path, description = "Name of the node's server")),
-    security(("bootstrap" = [])),
+    security(("bootstrap" = []), ("node" = [])),
     responses((status = 200, description = "A cloud.conf", body = String, content_type = "text/plain")))]
 pub async fn cloud_config(
     State(api): State<Api>,

@@ -22,6 +22,7 @@ pub fn frame() -> OpenApi {
     let components = utoipa::openapi::ComponentsBuilder::new()
         .security_scheme("token", key("X-Auth-Token"))
         .security_scheme("bootstrap", key("X-Jeroboam-Bootstrap-Token"))
+        .security_scheme("node", key("X-Jeroboam-Node-Signature"))
         .build();
     OpenApiBuilder::new()
         .info(info)
@@ -75,6 +76,20 @@ pub struct NodeReport {
     versions: Option<std::collections::BTreeMap<String, String>>,
     /// Its addresses.
     addresses: Option<Vec<String>>,
+}
+
+/// A node's answer to an order.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what conductor::order::Outcome reads")]
+pub struct OrderAnswer {
+    /// The order's identifier.
+    uuid: String,
+    /// `done` or `failed`.
+    state: String,
+    /// Why it failed.
+    message: Option<String>,
+    /// The last lines of its log.
+    log: Option<Vec<String>>,
 }
 
 /// A schema whose properties are the rows of a table of fields.

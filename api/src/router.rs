@@ -7,8 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Api, certificates, cluster_templates, cluster_update, clusters, federations, health, mservices, nodegroups, nodes,
-    openapi, quotas, root, stats, upgrade,
+    Api, certificates, cluster_templates, cluster_update, clusters, credentials, federations, health, mservices,
+    nodegroups, nodes, openapi, quotas, root, stats, upgrade,
 };
 
 fn routes() -> OpenApiRouter<Api> {
@@ -28,11 +28,13 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(nodegroups::list, nodegroups::create))
         .routes(routes!(nodegroups::show, nodegroups::update, nodegroups::delete))
         .routes(routes!(nodes::report))
+        .routes(routes!(nodes::orders, nodes::answer))
         .routes(routes!(nodes::service_account))
         .routes(routes!(nodes::cloud_config))
         .routes(routes!(certificates::sign))
-        .routes(routes!(certificates::show))
+        .routes(routes!(certificates::show, certificates::rotate))
         .routes(routes!(certificates::show_of_type))
+        .routes(routes!(credentials::rotate))
         .routes(routes!(quotas::list, quotas::create))
         .routes(routes!(quotas::show, quotas::update, quotas::delete))
         .routes(routes!(federations::list, federations::create))

@@ -21,7 +21,9 @@ pub use sea_orm::ConnectionTrait as Connection;
 pub use sea_orm::DatabaseConnection as Records;
 
 use crate::{Config, Error, Kind, Result};
-use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, notification, operation, quota, service};
+use crate::{
+    certificate, cluster, cluster_template, lease, node, nodegroup, notification, operation, order, quota, service,
+};
 
 /// How long a writer waits for another one, and a request for a free connection.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -142,6 +144,7 @@ pub fn expected_tables() -> Vec<Columns> {
     vec![
         table::<certificate::row::Entity>(),
         table::<cluster::row::Entity>(),
+        table::<cluster::spare::row::Entity>(),
         table::<cluster_template::row::Entity>(),
         table::<lease::row::Entity>(),
         table::<node::row::Entity>(),
@@ -149,6 +152,8 @@ pub fn expected_tables() -> Vec<Columns> {
         table::<nodegroup::row::Entity>(),
         table::<notification::row::Entity>(),
         table::<operation::row::Entity>(),
+        table::<order::row::Entity>(),
+        table::<order::AnswerEntity>(),
         table::<quota::row::Entity>(),
         table::<quota::usage::Entity>(),
         table::<service::row::Entity>(),

@@ -19,6 +19,7 @@ pub mod nodegroup;
 pub mod notification;
 pub mod openstack;
 pub mod operation;
+pub mod order;
 pub mod page;
 pub mod pki;
 pub mod quota;

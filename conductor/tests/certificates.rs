@@ -19,7 +19,7 @@ use cloud_file::TestCloud;
 use conductor::certificate::{self, Kind};
 use conductor::cluster::{self, Cluster};
 use conductor::config::SecretStore;
-use conductor::node::BootstrapToken;
+use conductor::node::Holder;
 use conductor::nodegroup::Nodegroup;
 use conductor::openstack::barbican;
 use conductor::{Conductor, Config};
@@ -73,15 +73,13 @@ impl Stage {
         certificate::store::delete(&self.conductor.db, &row.uuid).await.unwrap();
     }
 
-    fn holder(&self, role: &str) -> BootstrapToken {
+    fn holder(&self, role: &str) -> Holder {
         let group = self.nodegroups.iter().find(|group| group.role == role).unwrap();
-        BootstrapToken {
-            hash: "0".repeat(64),
+        Holder {
             cluster_uuid: self.cluster.uuid.clone(),
             nodegroup_uuid: group.uuid.clone(),
             role: role.to_owned(),
-            generation: 1,
-            expires_at: conductor::column::now(),
+            node: None,
         }
     }
 
@@ -328,4 +326,69 @@ async fn barbican_keeps_the_keys() {
     let next = format!("jeroboam/{}/etcd/2", stage.cluster.uuid);
     assert!(barbican::find(&session, &next).await.unwrap().is_empty());
     assert!(stage.kept().await.is_empty());
+}
+
+/// What a node shows for a request, made by the openssl program.
+fn shown(folder: &Path, cluster: &str, crt: &str, path: &str) -> conductor::node::Shown {
+    std::fs::write(folder.join("leaf.pem"), crt).unwrap();
+    let timestamp = conductor::column::now().timestamp().to_string();
+    let body_hash = conductor::node::body_hash(b"");
+    let text = conductor::pki::proof::text(cluster, "GET", path, timestamp.parse().unwrap(), &body_hash);
+    std::fs::write(folder.join("text"), text).unwrap();
+    let run = |command: &str| {
+        let output = Command::new("bash").args(["-c", command]).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    conductor::node::Shown {
+        cluster: cluster.to_owned(),
+        certificate: run("openssl x509 -in leaf.pem -outform DER | base64 -w 0"),
+        signature: run("openssl dgst -sha256 -sign leaf.key text | base64 -w 0"),
+        timestamp,
+        method: "GET".into(),
+        path: path.into(),
+        body_hash,
+    }
+}
+
+#[tokio::test]
+async fn a_node_proves_itself_by_its_certificate() {
+    let stage = Stage::sealed().await;
+    stage.ensure().await;
+    let prefix = drivers::node_prefix(stage.cluster.stack_name.as_deref().unwrap(), "default-worker");
+    let name = format!("{prefix}-0");
+    let subject = format!("/O=system:nodes/CN=system:node:{name}");
+    let crt = stage.node("worker", Ca::Kubernetes, &subject, "").await.unwrap();
+    let good = shown(stage.folder.path(), &stage.cluster.uuid, &crt, "/v1/x");
+    let known = async |shown: &conductor::node::Shown| {
+        conductor::node::authenticate_by_certificate(&stage.conductor, shown).await.unwrap()
+    };
+    let holder = known(&good).await.unwrap();
+    assert_eq!(holder, Holder { node: Some(name.clone()), ..stage.holder("worker") });
+    for wrong in [
+        conductor::node::Shown { cluster: "nonsense".into(), ..good.clone() },
+        conductor::node::Shown { cluster: uuid::Uuid::new_v4().to_string(), ..good.clone() },
+        conductor::node::Shown { path: "/v1/y".into(), ..good.clone() },
+        conductor::node::Shown { body_hash: conductor::node::body_hash(b"x"), ..good.clone() },
+        conductor::node::Shown { timestamp: "soon".into(), ..good.clone() },
+        conductor::node::Shown { timestamp: "0".into(), ..good.clone() },
+        conductor::node::Shown { certificate: "?".into(), ..good.clone() },
+        conductor::node::Shown { signature: String::new(), ..good.clone() },
+    ] {
+        assert_eq!(known(&wrong).await, None, "{wrong:?}");
+    }
+    // By its certificate a node gets certificates of its own alone, though its nodegroup has other names.
+    let request = |node: &str| csr(stage.folder.path(), &format!("/O=system:nodes/CN=system:node:{node}"), "");
+    let sign =
+        async |node: &str| certificate::sign_for_node(&stage.conductor, &holder, Ca::Kubernetes, &request(node)).await;
+    assert!(sign(&name).await.is_ok());
+    let refusal = sign(&format!("{prefix}-1")).await.unwrap_err().public;
+    assert!(
+        refusal.contains(&format!("allowed from the kubernetes authority: O=system:nodes, CN=system:node:{name}")),
+        "{refusal}"
+    );
+    // A user may have any subject signed; the name must still be a node's of the cluster.
+    let stranger = csr(stage.folder.path(), "/O=system:nodes/CN=system:node:stranger-0", "");
+    let crt = certificate::sign(&stage.conductor, &stage.cluster.uuid, Ca::Kubernetes, &stranger).await.unwrap();
+    assert_eq!(known(&shown(stage.folder.path(), &stage.cluster.uuid, &crt, "/v1/x")).await, None);
 }

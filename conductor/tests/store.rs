@@ -38,6 +38,8 @@ mod nodes;
 mod notifications;
 #[path = "store/operations.rs"]
 mod operations;
+#[path = "store/orders.rs"]
+mod orders;
 #[path = "store/pages.rs"]
 mod pages;
 #[path = "store/quotas.rs"]

@@ -11,6 +11,7 @@ mod column;
 mod m20261121;
 mod m20261122_notifications;
 mod m20261122_operations;
+mod m20261122_rotation;
 mod m20261123_nodegroups;
 mod step;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             m20261121::STEPS,
             m20261122_notifications::STEPS,
             m20261122_operations::STEPS,
+            m20261122_rotation::STEPS,
             m20261123_nodegroups::STEPS,
         ];
         all.into_iter().flatten().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()

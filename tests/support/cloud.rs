@@ -191,6 +191,13 @@ impl Cloud {
         self.order(file, "rules", rules)
     }
 
+    /// The same, before all rules that are in force: the first that fits a node holds.
+    pub fn nodes_first(&'static self, rules: Vec<Value>) -> Faults {
+        let file = self.dir().join("nodes.json").to_str().unwrap().to_owned();
+        self.edit_rules(&file, "rules", |all| drop(all.splice(0..0, rules.iter().cloned())));
+        Faults { file, key: "rules", cloud: self, rules }
+    }
+
     fn order(&'static self, file: String, key: &'static str, rules: Vec<Value>) -> Faults {
         self.edit_rules(&file, key, |all| all.extend(rules.iter().cloned()));
         Faults { file, key, cloud: self, rules }

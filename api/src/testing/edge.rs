@@ -315,3 +315,43 @@ async fn users_and_nodes_are_told_apart() {
     assert_eq!(status("POST /v1/node").await, 401);
     assert_eq!(send(&routes(), "POST /v1/node", &[("x-jeroboam-bootstrap-token", "bad")], "").await.0, 401);
 }
+
+const PROOF: [(&str, &str); 4] = [
+    ("x-jeroboam-node-cluster", "c"),
+    ("x-jeroboam-node-certificate", "AAAA"),
+    ("x-jeroboam-node-timestamp", "1"),
+    ("x-jeroboam-node-signature", "good"),
+];
+
+/// A route that says which node asked, and what reached it.
+fn nodes() -> Router {
+    let echo = async |crate::caller::Node(node): crate::caller::Node, payload: crate::body::Payload| {
+        Json(json!({"node": node.node, "hash": node.nodegroup_uuid, "body": payload.json("body").ok()}))
+    };
+    behind_edge(Router::new().route("/v1/nodes", axum::routing::post(echo)))
+}
+
+#[tokio::test]
+async fn a_proof_covers_method_path_and_body_and_the_body_goes_on() {
+    let body = r#"{"a":1}"#;
+    let (status, _, shown) = send(&nodes(), "POST /nodes/?y=z", &PROOF, body).await;
+    assert_eq!(status, 200, "{shown}");
+    assert_eq!(shown["node"], "POST /v1/nodes?y=z 1", "as the path is meant, not as it was written");
+    assert_eq!(shown["hash"], conductor::node::body_hash(body.as_bytes()));
+    assert_eq!(shown["body"], json!({"a": 1}));
+}
+
+#[tokio::test]
+async fn a_proof_must_be_whole_and_good_and_its_body_small() {
+    for missing in 0..PROOF.len() {
+        let mut some = PROOF.to_vec();
+        some.remove(missing);
+        assert_eq!(send(&nodes(), "POST /v1/nodes", &some, "{}").await.0, 401, "{missing}");
+    }
+    let bad = PROOF.map(|(name, value)| (name, if value == "good" { "bad" } else { value }));
+    let (status, headers, body) = send(&nodes(), "POST /v1/nodes", &bad, "{}").await;
+    assert_eq!(status, 401);
+    assert!(headers.contains_key("www-authenticate"));
+    assert!(!body.to_string().contains("signature"), "which check failed is nobody's business: {body}");
+    assert_eq!(send(&nodes(), "POST /v1/nodes", &PROOF, "x".repeat(2000)).await.0, 413);
+}

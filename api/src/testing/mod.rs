@@ -11,6 +11,7 @@ mod inside;
 mod many;
 mod nodegroups;
 mod quotas;
+mod rotation;
 #[path = "../../../conductor/tests/store/sample.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a part of it is used here")]
 mod sample;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use conductor::node::Holder;
 use conductor::openstack::{Catalog, Identity};
 use futures::FutureExt;
 use http::{HeaderMap, Request};
@@ -43,7 +45,7 @@ pub(crate) async fn read(response: Response) -> (u16, HeaderMap, Value) {
     (parts.status.as_u16(), parts.headers, body)
 }
 
-/// A gate that knows the token `good`, and finds Keystone away for the token `away`.
+/// A gate that knows the token `good`, takes proofs with the signature `good` for a node that says what was proved, and finds Keystone away for the token `away`.
 pub(crate) fn gate() -> Gate {
     Gate {
         judge: Arc::new(|credential| {
@@ -54,6 +56,15 @@ pub(crate) fn gate() -> Gate {
                     }
                     Credential::Token(token) if token == "away" => {
                         Err(conductor::Error::unavailable("Keystone").into())
+                    }
+                    Credential::Proof(shown) if shown.signature == "good" => {
+                        let holder = Holder {
+                            cluster_uuid: shown.cluster.clone(),
+                            nodegroup_uuid: shown.body_hash.clone(),
+                            role: "worker".into(),
+                            node: Some(format!("{} {} {}", shown.method, shown.path, shown.timestamp)),
+                        };
+                        Ok(Some(Principal::Node(Arc::new(holder))))
                     }
                     _ => Ok(None),
                 }

@@ -12,7 +12,7 @@ use super::{Keypair, Kind, aside, store};
 use crate::cluster::Cluster;
 use crate::column::now;
 use crate::config::SecretStore;
-use crate::openstack::{self, barbican};
+use crate::openstack::{self, Session, barbican};
 use crate::pki::{self, KeyPair, KeySettings};
 use crate::{Conductor, Error, Result};
 
@@ -31,22 +31,37 @@ pub async fn ensure(conductor: &Conductor, cluster: &Cluster) -> Result<()> {
     let present = store::of_cluster(&conductor.db, &cluster.uuid).await?;
     let missing = |kind: Kind| !present.iter().any(|pair| pair.kind == kind);
     let settings = KeySettings::of_authorities(&conductor.config.x509);
-    let authorities = [Ca::Kubernetes, Ca::Etcd, Ca::FrontProxy].into_iter().filter(|ca| missing((*ca).into()));
-    let making = authorities.map(|ca| {
-        let name = cluster.name.clone();
-        keep(conductor, cluster, ca.into(), move || pki::create(&name, ca, settings, now()))
-    });
-    futures::future::try_join_all(making).await?;
-    if missing(Kind::Client) {
-        let authority = pair(conductor, &cluster.uuid, Kind::Kubernetes).await?;
-        keep(conductor, cluster, Kind::Client, move || pki::client(&authority, settings, now())).await?;
-    }
+    make_authorities(conductor, cluster, FIRST, missing).await?;
     if missing(Kind::ServiceAccount) {
         let make = move || {
             let made = pki::service_account(settings.rsa_bits)?;
             Ok(KeyPair { certificate: made.public_key, private_key: made.private_key })
         };
-        keep(conductor, cluster, Kind::ServiceAccount, make).await?;
+        keep(conductor, cluster, (Kind::ServiceAccount, FIRST), make).await?;
+    }
+    Ok(())
+}
+
+/// Makes those of the three authorities and our client certificate that are missing of the generation, which is below
+/// zero as long as it is not in force.
+pub(super) async fn make_authorities(
+    conductor: &Conductor,
+    cluster: &Cluster,
+    generation: i32,
+    missing: impl Fn(Kind) -> bool,
+) -> Result<()> {
+    let settings = KeySettings::of_authorities(&conductor.config.x509);
+    let authorities = [Ca::Kubernetes, Ca::Etcd, Ca::FrontProxy].into_iter().filter(|ca| missing((*ca).into()));
+    let making = authorities.map(|ca| {
+        let name = cluster.name.clone();
+        keep(conductor, cluster, (ca.into(), generation), move || pki::create(&name, ca, settings, now()))
+    });
+    futures::future::try_join_all(making).await?;
+    if missing(Kind::Client) {
+        let found = store::find(&conductor.db, &cluster.uuid, Kind::Kubernetes, generation).await?;
+        let authority = opened(conductor, found.ok_or_else(|| unready(&cluster.uuid))?).await?;
+        let make = move || pki::client(&authority, settings, now());
+        keep(conductor, cluster, (Kind::Client, generation), make).await?;
     }
     Ok(())
 }
@@ -69,8 +84,12 @@ pub async fn forget(conductor: &Conductor, cluster: &str) -> Result<()> {
 /// # Errors
 /// Not found while the cluster's keys are still being made.
 pub(super) async fn pair(conductor: &Conductor, cluster: &str, kind: Kind) -> Result<KeyPair> {
-    let found = latest(conductor, cluster, kind).await?;
-    let name = name(cluster, kind, found.generation);
+    opened(conductor, latest(conductor, cluster, kind).await?).await
+}
+
+/// The pair with its private half, wherever that is kept.
+pub(super) async fn opened(conductor: &Conductor, found: Keypair) -> Result<KeyPair> {
+    let name = name(&found.cluster_uuid, found.kind, found.generation);
     let private_key = match (&found.private_key, &found.private_key_ref) {
         (Some(sealed), _) => conductor.unseal(&name, sealed)?,
         (None, Some(reference)) => {
@@ -84,19 +103,22 @@ pub(super) async fn pair(conductor: &Conductor, cluster: &str, kind: Kind) -> Re
     Ok(KeyPair { certificate: found.certificate, private_key })
 }
 
-/// The newest key pair of that kind, its private half as it is kept.
+/// The key pair of that kind that is in force, its private half as it is kept.
 pub(super) async fn latest(conductor: &Conductor, cluster: &str, kind: Kind) -> Result<Keypair> {
-    let found = store::latest(&conductor.db, cluster, kind).await?;
-    found.ok_or_else(|| Error::not_found(format!("The certificates of cluster {cluster} are not ready yet.")))
+    store::latest(&conductor.db, cluster, kind).await?.ok_or_else(|| unready(cluster))
+}
+
+fn unready(cluster: &str) -> Error {
+    Error::not_found(format!("The certificates of cluster {cluster} are not ready yet."))
 }
 
 async fn keep(
     conductor: &Conductor,
     cluster: &Cluster,
-    kind: Kind,
+    (kind, generation): (Kind, i32),
     make: impl FnOnce() -> Result<KeyPair> + Send + 'static,
 ) -> Result<()> {
-    let name = name(&cluster.uuid, kind, FIRST);
+    let name = name(&cluster.uuid, kind, generation);
     let (certificate, sealed, reference) = match conductor.config.secrets.store {
         SecretStore::Sealed => {
             let pair = aside(make).await?;
@@ -112,7 +134,7 @@ async fn keep(
         uuid: Uuid::new_v4().to_string(),
         cluster_uuid: cluster.uuid.clone(),
         kind,
-        generation: FIRST,
+        generation,
         certificate,
         private_key: sealed,
         private_key_ref: reference,
@@ -146,20 +168,26 @@ async fn forget_outside(conductor: &Conductor, cluster: &str, pairs: &[Keypair])
     for reference in pairs.iter().filter_map(|pair| pair.private_key_ref.as_deref()) {
         barbican::delete(&session, reference).await.map_err(ours)?;
     }
-    let newest = pairs.iter().map(|pair| pair.generation).max().unwrap_or(0);
+    let newest = pairs.iter().map(|pair| pair.generation.abs()).max().unwrap_or(0);
     for kind in Kind::ALL {
         for generation in FIRST..=newest + 1 {
-            for secret in barbican::find(&session, &name(cluster, kind, generation)).await.map_err(ours)? {
-                barbican::delete(&session, &secret.secret_ref).await.map_err(ours)?;
-            }
+            forget_named(&session, &name(cluster, kind, generation)).await?;
         }
     }
     Ok(())
 }
 
-/// The pair's name in Barbican, and what a sealed private key is bound to.
-fn name(cluster: &str, kind: Kind, generation: i32) -> String {
-    format!("jeroboam/{cluster}/{}/{generation}", kind.as_str())
+/// Removes the secrets of that name from Barbican; none is fine.
+pub(super) async fn forget_named(session: &Session, name: &str) -> Result<()> {
+    for secret in barbican::find(session, name).await.map_err(ours)? {
+        barbican::delete(session, &secret.secret_ref).await.map_err(ours)?;
+    }
+    Ok(())
+}
+
+/// The pair's name in Barbican, and what a sealed private key is bound to; the same before and after it is in force.
+pub(super) fn name(cluster: &str, kind: Kind, generation: i32) -> String {
+    format!("jeroboam/{cluster}/{}/{}", kind.as_str(), generation.abs())
 }
 
 /// The halves of what Barbican keeps.
@@ -172,7 +200,7 @@ fn split(name: &str, kept: &SecretString) -> Result<KeyPair> {
 }
 
 /// That Barbican is away concerns the caller; a refusal is between it and us.
-fn ours(error: openstack::Error) -> Error {
+pub(super) fn ours(error: openstack::Error) -> Error {
     match Error::from(error) {
         away if away.kind == crate::Kind::Unavailable => away,
         other => Error::internal(other),
@@ -188,6 +216,7 @@ mod tests {
         let names: std::collections::BTreeSet<String> = Kind::ALL.map(|kind| name("c", kind, 2)).into_iter().collect();
         assert_eq!(names.len(), 5);
         assert!(names.contains("jeroboam/c/front-proxy/2"));
+        assert_eq!(name("c", Kind::Etcd, -2), name("c", Kind::Etcd, 2));
     }
 
     #[test]

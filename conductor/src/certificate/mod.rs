@@ -2,11 +2,13 @@
 
 mod issue;
 mod keep;
+mod replace;
 pub(crate) mod row;
 pub mod store;
 
 pub use issue::{authority, service_account, sign, sign_for_node};
 pub use keep::{ensure, forget};
+pub(crate) use replace::{forget_past, give_up, introduce};
 pub use row::{Kind, Model as Keypair};
 
 pub use crate::pki::ServiceAccount;
@@ -14,6 +16,6 @@ pub use crate::pki::ServiceAccount;
 use crate::{Error, Result};
 
 /// Runs what computes for a noticeable part of a second beside the threads that answer requests.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }

@@ -21,7 +21,7 @@ pub struct Model {
     pub cluster_uuid: String,
     /// What it is for.
     pub kind: Kind,
-    /// 1 for the first of its kind, one more with every rotation.
+    /// 1 for the first of its kind, one more with every rotation; below zero, as -2 for 2, as long as it is not in force.
     pub generation: i32,
     /// The certificate in PEM; for a service account's key, its public key in PEM.
     #[sea_orm(column_type = "Text")]
@@ -50,6 +50,14 @@ pub enum Kind {
     Client,
     /// The key that signs service account tokens.
     ServiceAccount,
+}
+
+impl Model {
+    /// Whether it is, or was, the cluster's own; not while it is being introduced, and never when that failed.
+    #[must_use]
+    pub fn in_force(&self) -> bool {
+        self.generation > 0
+    }
 }
 
 impl Kind {

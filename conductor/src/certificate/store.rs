@@ -3,7 +3,7 @@
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    SqlErr,
+    QuerySelect, SqlErr,
 };
 
 use super::row::{ActiveModel, Column, Entity};
@@ -45,12 +45,25 @@ pub async fn find(
     Ok(Entity::find().filter(which).one(c).await?)
 }
 
-/// The newest key pair of that kind.
+/// The key pair of that kind that is in force: the newest that is not still being introduced.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn latest(c: &impl ConnectionTrait, cluster_uuid: &str, kind: Kind) -> Result<Option<Keypair>> {
-    Ok(Entity::find().filter(of(cluster_uuid, kind)).order_by_desc(Column::Generation).one(c).await?)
+    Ok(Entity::find()
+        .filter(of(cluster_uuid, kind).add(Column::Generation.gt(0)))
+        .order_by_desc(Column::Generation)
+        .one(c)
+        .await?)
+}
+
+/// The certificates (PEM) of that kind that are not forgotten: also of generations that are not, or no more, in force.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn recognised(c: &impl ConnectionTrait, cluster_uuid: &str, kind: Kind) -> Result<Vec<String>> {
+    let certificates = Entity::find().select_only().column(Column::Certificate).filter(of(cluster_uuid, kind));
+    Ok(certificates.into_tuple().all(c).await?)
 }
 
 /// All key pairs of the cluster, oldest first.
@@ -59,6 +72,40 @@ pub async fn latest(c: &impl ConnectionTrait, cluster_uuid: &str, kind: Kind) ->
 /// The database does not answer.
 pub async fn of_cluster(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Vec<Keypair>> {
     Ok(Entity::find().filter(Column::ClusterUuid.eq(cluster_uuid)).order_by_asc(Column::Id).all(c).await?)
+}
+
+/// The generation that the cluster's next authorities will be.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn next_generation(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<i32> {
+    let pairs = of_cluster(c, cluster_uuid).await?;
+    Ok(pairs.iter().map(|pair| pair.generation.abs()).max().unwrap_or(0) + 1)
+}
+
+/// Puts the key pairs of a generation that was being introduced in force; run it in the transaction of what goes with it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn put_in_force(c: &impl ConnectionTrait, cluster_uuid: &str, generation: i32) -> Result<()> {
+    let row = ActiveModel { generation: ActiveValue::Set(generation), ..Default::default() };
+    let which = Condition::all().add(Column::ClusterUuid.eq(cluster_uuid)).add(Column::Generation.eq(-generation));
+    Entity::update_many().set(row).filter(which).exec(c).await?;
+    Ok(())
+}
+
+/// Forgets the private half of a key pair; its certificate stays.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn drop_private_key(c: &impl ConnectionTrait, uuid: &str) -> Result<()> {
+    let row = ActiveModel {
+        private_key: ActiveValue::Set(None),
+        private_key_ref: ActiveValue::Set(None),
+        ..Default::default()
+    };
+    Entity::update_many().set(row).filter(Column::Uuid.eq(uuid)).exec(c).await?;
+    Ok(())
 }
 
 /// Removes one key pair; absent is fine.

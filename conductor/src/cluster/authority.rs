@@ -109,28 +109,38 @@ async fn trust(conductor: &Conductor, work: &Work) -> StepResult {
     let admin = conductor.cloud.trustee_domain_admin().await?;
     let trustee = ensure_trustee(conductor, work, &admin).await?;
 
-    let mut found = keystone::trusts(&requester, &requester.user_id(), &trustee).await?.into_iter();
+    let trust = trust_at_keystone(conductor, &requester, &trustee).await?;
+    let changes = Changes { trustee_user_id: Some(Some(trustee)), trust_id: Some(Some(trust)), ..Default::default() };
+    store::change(&conductor.db, &work.cluster.uuid, changes).await?;
+    Ok(Next::Done)
+}
+
+/// The one trust from the requester to that trustee, made where there is none.
+pub(super) async fn trust_at_keystone(
+    conductor: &Conductor,
+    requester: &Session,
+    trustee: &str,
+) -> Result<String, openstack::Error> {
+    let mut found = keystone::trusts(requester, &requester.user_id(), trustee).await?.into_iter();
     let trust = match found.next() {
         Some(trust) => trust.id,
         None => {
             let identity = requester.identity();
             let configured = &conductor.config.trust.roles;
             let roles = if configured.is_empty() { &identity.roles } else { configured };
-            keystone::create_trust(&requester, &trustee, roles).await?.id
+            keystone::create_trust(requester, trustee, roles).await?.id
         }
     };
     for extra in found {
-        keystone::delete_trust(&requester, &extra.id).await?;
+        keystone::delete_trust(requester, &extra.id).await?;
     }
-    let changes = Changes { trustee_user_id: Some(Some(trustee)), trust_id: Some(Some(trust)), ..Default::default() };
-    store::change(&conductor.db, &work.cluster.uuid, changes).await?;
-    Ok(Next::Done)
+    Ok(trust)
 }
 
 /// The trustee's identifier. Its password is on record before the user is made, so that a repeated step knows it.
 async fn ensure_trustee(conductor: &Conductor, work: &Work, admin: &Session) -> Result<String, Failure> {
     let cluster = &work.cluster;
-    let name = format!("{}_{}", cluster.uuid, cluster.project_id);
+    let name = trustee_name(cluster);
     let password = match &cluster.trustee_password {
         Some(sealed) => conductor.unseal(&password_context(&cluster.uuid), sealed)?,
         None => {
@@ -145,15 +155,25 @@ async fn ensure_trustee(conductor: &Conductor, work: &Work, admin: &Session) -> 
             password
         }
     };
+    Ok(trustee_at_keystone(admin, cluster, &name, &password).await?)
+}
+
+/// The identifier of the trustee of that name, who is made or, where an earlier try made it, given the password.
+pub(super) async fn trustee_at_keystone(
+    admin: &Session,
+    cluster: &Cluster,
+    name: &str,
+    password: &SecretString,
+) -> Result<String, openstack::Error> {
     let domain = admin.identity().domain_id.clone().unwrap_or_default();
-    match keystone::find_user(admin, &domain, &name).await? {
+    match keystone::find_user(admin, &domain, name).await? {
         Some(user) => {
-            keystone::set_password(admin, &user.id, &password).await?;
+            keystone::set_password(admin, &user.id, password).await?;
             Ok(user.id)
         }
         None => {
             let purpose = format!("Trustee of the cluster {}", cluster.uuid);
-            Ok(keystone::create_user(admin, &domain, &name, &password, &purpose).await?.id)
+            Ok(keystone::create_user(admin, &domain, name, password, &purpose).await?.id)
         }
     }
 }
@@ -161,6 +181,7 @@ async fn ensure_trustee(conductor: &Conductor, work: &Work, admin: &Session) -> 
 /// Removes what [`identity`] made; whatever is gone already is no failure.
 pub(super) async fn forget(conductor: &Conductor, work: &Work) -> StepResult {
     let cluster = &work.cluster;
+    super::spare::forget(conductor, cluster).await?;
     super::credential::forget(conductor, work).await?;
     if cluster.act_as != Some(Owner::Requester) || cluster.trustee_username.is_none() {
         return Ok(Next::Done);
@@ -184,7 +205,12 @@ pub(super) async fn forget(conductor: &Conductor, work: &Work) -> StepResult {
     Ok(Next::Done)
 }
 
+/// The name of a cluster's first trustee.
+pub(super) fn trustee_name(cluster: &Cluster) -> String {
+    format!("{}_{}", cluster.uuid, cluster.project_id)
+}
+
 /// What the sealed password is bound to.
-fn password_context(cluster: &str) -> String {
+pub(super) fn password_context(cluster: &str) -> String {
     format!("cluster/{cluster}/trustee-password")
 }

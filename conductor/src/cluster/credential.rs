@@ -8,18 +8,18 @@ use std::fmt::Write as _;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Changes, Cluster, Owner, store};
-use crate::openstack::{Session, keystone};
+use super::{Changes, Cluster, Owner, spare, store};
+use crate::openstack::{self, Session, keystone};
 use crate::operation::{Failure, Work};
 use crate::scope::Scope;
 use crate::secret::random_text;
-use crate::{Conductor, Error, Result};
+use crate::{Conductor, Error, Result, order};
 
 /// The roles a cluster's own controllers need, as far as our user holds them.
 const ROLES: [&str; 2] = ["member", "load-balancer_member"];
 
 /// Whether the cluster asks for a credential.
-fn wanted(cluster: &Cluster) -> bool {
+pub(super) fn wanted(cluster: &Cluster) -> bool {
     cluster.labels.get("cloud_provider_enabled").is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
@@ -40,28 +40,28 @@ pub(super) async fn ensure(conductor: &Conductor, work: &Work, session: &Session
             secret
         }
     };
-    let made = match keystone::find_application_credential(session, &name).await? {
-        Some(found) => found,
-        None => {
-            let held = &session.identity().roles;
-            let roles: Vec<_> = ROLES
-                .iter()
-                .filter(|role| held.iter().any(|held| held == *role))
-                .map(|role| (*role).to_owned())
-                .collect();
-            let description = format!("For the controllers inside the cluster {}", cluster.uuid);
-            let new = keystone::NewApplicationCredential {
-                name: &name,
-                description: &description,
-                roles: &roles,
-                secret: &secret,
-            };
-            keystone::create_application_credential(session, &new).await?
-        }
-    };
-    let changes = Changes { credential_id: Some(Some(made.id)), ..Default::default() };
+    let made = at_keystone(session, &cluster.uuid, &name, &secret).await?;
+    let changes = Changes { credential_id: Some(Some(made)), ..Default::default() };
     store::change(&conductor.db, &cluster.uuid, changes).await?;
     Ok(())
+}
+
+/// The identifier of the application credential of that name, made where there is none.
+pub(super) async fn at_keystone(
+    session: &Session,
+    cluster: &str,
+    name: &str,
+    secret: &SecretString,
+) -> Result<String, openstack::Error> {
+    if let Some(found) = keystone::find_application_credential(session, name).await? {
+        return Ok(found.id);
+    }
+    let held = &session.identity().roles;
+    let roles: Vec<_> =
+        ROLES.iter().filter(|role| held.iter().any(|held| held == *role)).map(|role| (*role).to_owned()).collect();
+    let description = format!("For the controllers inside the cluster {cluster}");
+    let new = keystone::NewApplicationCredential { name, description: &description, roles: &roles, secret };
+    Ok(keystone::create_application_credential(session, &new).await?.id)
 }
 
 /// Removes the application credential; one that is gone already is fine.
@@ -71,6 +71,10 @@ pub(super) async fn forget(conductor: &Conductor, work: &Work) -> Result<(), Fai
         return Ok(());
     }
     let session = conductor.cloud.in_project(&cluster.project_id).await?;
+    if let Some(id) = &cluster.credential_id {
+        keystone::delete_application_credential(&session, id).await?;
+        return Ok(());
+    }
     if let Some(found) = keystone::find_application_credential(&session, &name(&cluster.uuid)).await? {
         keystone::delete_application_credential(&session, &found.id).await?;
     }
@@ -92,6 +96,7 @@ pub(crate) async fn cloud_config(conductor: &Conductor, uuid: &str) -> Result<St
     if let Some(region) = &keystone.region_name {
         line(&mut text, "region", region);
     }
+    let cluster = in_use(conductor, cluster).await?;
     if let (Some(id), Some(sealed)) = (&cluster.credential_id, &cluster.credential_secret) {
         let secret = conductor.unseal(&context(uuid), sealed)?;
         line(&mut text, "application-credential-id", id);
@@ -106,6 +111,22 @@ pub(crate) async fn cloud_config(conductor: &Conductor, uuid: &str) -> Result<St
     Ok(text)
 }
 
+/// The cluster with the credential that its controllers are to use: the new one while masters are told to take that.
+async fn in_use(conductor: &Conductor, mut cluster: Cluster) -> Result<Cluster> {
+    let order = order::store::of(&conductor.db, &cluster.uuid).await?;
+    if !order.is_some_and(|order| order.kind == order::Kind::Credential) {
+        return Ok(cluster);
+    }
+    let Some(new) = spare::store::of(&conductor.db, &cluster.uuid).await? else { return Ok(cluster) };
+    if cluster.act_as == Some(Owner::Requester) {
+        (cluster.trustee_user_id, cluster.trustee_password, cluster.trust_id) =
+            (new.subject_id, new.secret, new.trust_id);
+    } else {
+        (cluster.credential_id, cluster.credential_secret) = (new.subject_id, new.secret);
+    }
+    Ok(cluster)
+}
+
 fn line(text: &mut String, key: &str, value: &str) {
     let _infallible = writeln!(text, "{key}={}", quoted(value));
 }
@@ -115,12 +136,12 @@ fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-fn name(cluster: &str) -> String {
+pub(super) fn name(cluster: &str) -> String {
     format!("jeroboam-{cluster}")
 }
 
 /// What the sealed secret is bound to.
-fn context(cluster: &str) -> String {
+pub(super) fn context(cluster: &str) -> String {
     format!("cluster/{cluster}/credential")
 }
 

@@ -1,6 +1,7 @@
 //! Clusters: the rows and where their lives stand.
 
 pub(crate) mod authority;
+mod carried;
 pub(crate) mod change;
 pub mod create;
 pub(crate) mod credential;
@@ -14,11 +15,14 @@ pub(crate) mod members;
 pub mod name;
 pub(crate) mod progress;
 pub mod resize;
+pub mod rotate_authorities;
+pub mod rotate_credential;
 pub(crate) mod row;
+pub mod spare;
 pub(crate) mod spec;
 mod status;
 pub mod store;
-mod submit;
+pub(crate) mod submit;
 pub mod update;
 pub mod upgrade;
 
@@ -28,6 +32,8 @@ pub use delete::delete;
 pub(crate) use finish::settle_failed;
 pub use finish::{Ending, close};
 pub use resize::resize;
+pub use rotate_authorities::rotate_authorities;
+pub use rotate_credential::rotate_credential;
 pub use row::Model as Cluster;
 pub use spec::render;
 pub use status::{Action, HealthStatus, Owner, Status};

@@ -190,6 +190,21 @@ mod tests {
     }
 
     #[test]
+    fn unknown_names_of_x509_are_refused_with_what_is_allowed() {
+        for (text, name, allowed) in [
+            ("[x509]\nallowed_extensions = [\"keyUsage\", \"keyUsages\"]\n", "keyUsages", "extendedKeyUsage"),
+            ("[x509]\nallowed_key_usage = [\"Signature\"]\n", "Signature", "Digital Signature"),
+        ] {
+            let error = load(text, &[]).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{name}`")) && error.contains(allowed), "{error}");
+        }
+        let config = load("", &[("JEROBOAM__X509__ALLOWED_KEY_USAGE", "Key Agreement, CRL Sign")]).unwrap();
+        assert_eq!(config.x509.allowed_key_usage.len(), 2);
+        let config = load("[x509]\nterm_of_validity = 30\n", &[]).unwrap();
+        assert_eq!((config.x509.ca_days(), config.x509.user_days(), config.x509.node_validity_days), (30, 30, 365));
+    }
+
+    #[test]
     fn the_environment_wins_over_the_file() {
         let config = load(
             "state_dir = \"/a\"\n[heat]\npoll_interval_s = 3\n",

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
+use crate::pki::{Extension, KeyUsage, Limits};
+
 /// Everything an operator can set.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -300,6 +302,8 @@ pub struct ClusterTemplate {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct X509 {
+    /// Days that both a cluster's authority and a user's certificate are valid; 0 leaves that to the two options below.
+    pub term_of_validity: u32,
     /// Days a cluster's authority is valid.
     pub ca_validity_days: u32,
     /// Days a user's certificate is valid.
@@ -308,6 +312,14 @@ pub struct X509 {
     pub node_validity_days: u32,
     /// Bits of the RSA keys we make.
     pub rsa_key_size: u32,
+    /// Extensions that users' requests may ask for.
+    pub allowed_extensions: Vec<Extension>,
+    /// Key usages that users' requests may ask for.
+    pub allowed_key_usage: Vec<KeyUsage>,
+    /// Whether users may ask for an authority's certificate.
+    pub allow_ca: bool,
+    /// Seconds the nodes have for each part of a rotation.
+    pub rotation_timeout_s: u32,
     /// Whether every member of the project may read and sign, or only the cluster's creator.
     pub project_wide: bool,
 }
@@ -415,13 +427,40 @@ impl Default for ClusterTemplate {
     }
 }
 
+impl X509 {
+    /// Days a cluster's authority is valid.
+    #[must_use]
+    pub fn ca_days(&self) -> u32 {
+        if self.term_of_validity > 0 { self.term_of_validity } else { self.ca_validity_days }
+    }
+
+    /// Days a user's certificate is valid.
+    #[must_use]
+    pub fn user_days(&self) -> u32 {
+        if self.term_of_validity > 0 { self.term_of_validity } else { self.user_validity_days }
+    }
+
+    /// What users' requests may ask for.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let (extensions, key_usages) = (self.allowed_extensions.clone(), self.allowed_key_usage.clone());
+        Limits { extensions, key_usages, allow_ca: self.allow_ca }
+    }
+}
+
 impl Default for X509 {
     fn default() -> Self {
+        let limits = Limits::default();
         Self {
+            term_of_validity: 0,
             ca_validity_days: 1825,
             user_validity_days: 1825,
             node_validity_days: 365,
             rsa_key_size: 2048,
+            allowed_extensions: limits.extensions,
+            allowed_key_usage: limits.key_usages,
+            allow_ca: limits.allow_ca,
+            rotation_timeout_s: 1800,
             project_wide: false,
         }
     }

@@ -1,13 +1,15 @@
-//! Nodes: what they report, and the tokens by which they are known.
+//! Nodes: what they report, and how they are known.
 
 mod admit;
+mod identity;
 mod report;
 pub(crate) mod row;
 pub mod store;
 pub(crate) mod token;
 
 pub(crate) use admit::{admit, bootstrap_token};
-pub(crate) use report::prefix_of;
-pub use report::{Report, authenticate, cloud_config, report, service_account};
+pub use identity::{Holder, Shown, authenticate, authenticate_by_certificate, hash as body_hash};
+pub use report::{Report, cloud_config, report, service_account};
+pub(crate) use report::{bounded, known, prefix_of};
 pub use row::{Model as Node, Phase};
 pub use token::Model as BootstrapToken;

@@ -1,11 +1,11 @@
-//! What nodes say of themselves, and what they may fetch, with their bootstrap token (architecture, section 5b).
+//! What nodes say of themselves, and what they may fetch (architecture, section 5b).
 
 use std::collections::BTreeMap;
 
-use super::{BootstrapToken, Phase, store};
+use super::{Holder, Phase, store};
 use crate::column::now;
 use crate::scope::Scope;
-use crate::{Conductor, Error, Result, certificate, cluster, secret};
+use crate::{Conductor, Error, Result, certificate, cluster};
 
 /// Lines of a log that are kept.
 const LOG_LINES: usize = 20;
@@ -33,27 +33,13 @@ pub struct Report {
     pub addresses: Vec<String>,
 }
 
-/// Who a bootstrap token belongs to; nothing when it is unknown or has expired.
-///
-/// # Errors
-/// The database is away.
-pub async fn authenticate(conductor: &Conductor, token: &str) -> Result<Option<BootstrapToken>> {
-    store::token(&conductor.db, &secret::token_hash(token), now()).await
-}
-
 /// Puts a report on record and wakes whoever waits for it.
 ///
 /// # Errors
 /// Not found when the token is another cluster's or the name no node's of its nodegroup.
-pub async fn report(
-    conductor: &Conductor,
-    holder: &BootstrapToken,
-    cluster: &str,
-    node: &str,
-    report: Report,
-) -> Result<()> {
+pub async fn report(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str, report: Report) -> Result<()> {
     known(conductor, holder, cluster, node).await?;
-    let report = bounded(report);
+    let report = cut(report);
     match report.phase {
         Phase::Failed => tracing::warn!(
             cluster,
@@ -87,7 +73,7 @@ pub async fn report(
 /// Forbidden for workers; not found for another cluster's node.
 pub async fn service_account(
     conductor: &Conductor,
-    holder: &BootstrapToken,
+    holder: &Holder,
     cluster: &str,
     node: &str,
 ) -> Result<certificate::ServiceAccount> {
@@ -100,48 +86,57 @@ pub async fn service_account(
 ///
 /// # Errors
 /// Forbidden for workers; not found for another cluster's node or where the cluster has no such credential.
-pub async fn cloud_config(conductor: &Conductor, holder: &BootstrapToken, cluster: &str, node: &str) -> Result<String> {
+pub async fn cloud_config(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str) -> Result<String> {
     known(conductor, holder, cluster, node).await?;
     masters_only(holder)?;
     cluster::credential::cloud_config(conductor, cluster).await
 }
 
-fn masters_only(holder: &BootstrapToken) -> Result<()> {
+fn masters_only(holder: &Holder) -> Result<()> {
     if holder.role == "master" { Ok(()) } else { Err(Error::forbidden("Only control plane nodes may read this.")) }
 }
 
-/// The token opens one cluster, and there only the names of its own nodegroup.
-async fn known(conductor: &Conductor, holder: &BootstrapToken, cluster: &str, node: &str) -> Result<()> {
+/// A token opens one cluster, and there only the names of its own nodegroup; a certificate only its own name.
+pub(crate) async fn known(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str) -> Result<()> {
     let absent = || Error::not_found(format!("Node {node} could not be found."));
     if holder.cluster_uuid != cluster {
         return Err(absent());
+    }
+    if let Some(own) = &holder.node {
+        return if own == node { Ok(()) } else { Err(absent()) };
     }
     let prefix = prefix_of(conductor, holder).await?.ok_or_else(absent)?;
     if is_node_of(&prefix, node) { Ok(()) } else { Err(absent()) }
 }
 
-/// What the names of the token's nodes start with.
-pub(crate) async fn prefix_of(conductor: &Conductor, holder: &BootstrapToken) -> Result<Option<String>> {
+/// What the names of the holder's nodegroup start with.
+pub(crate) async fn prefix_of(conductor: &Conductor, holder: &Holder) -> Result<Option<String>> {
     let view = cluster::store::view(&conductor.db, &Scope::All, &holder.cluster_uuid).await?;
     let group = view.nodegroups.iter().find(|group| group.uuid == holder.nodegroup_uuid);
     Ok(group.and_then(|group| Some(drivers::node_prefix(view.cluster.stack_name.as_deref()?, &group.name))))
 }
 
 /// Whether `node` is `<prefix>-<index>`.
-fn is_node_of(prefix: &str, node: &str) -> bool {
+pub(super) fn is_node_of(prefix: &str, node: &str) -> bool {
     node.strip_prefix(prefix)
         .and_then(|rest| rest.strip_prefix('-'))
         .is_some_and(|index| (1..=5).contains(&index.len()) && index.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Nodes run in the tenant's hands: whatever they send is cut to size and to printable text.
-fn bounded(report: Report) -> Report {
-    let first = report.log.len().saturating_sub(LOG_LINES);
+/// Nodes run in the tenant's hands: a message and the last lines of a log, cut to size and to printable text.
+pub(crate) fn bounded(message: Option<&str>, log: &[String]) -> (Option<String>, Vec<String>) {
+    let last = log[log.len().saturating_sub(LOG_LINES)..].iter();
+    let lines = last.map(|line| printable(line, TEXT_BYTES / LOG_LINES)).collect();
+    (message.map(|text| printable(text, 1024)), lines)
+}
+
+fn cut(report: Report) -> Report {
+    let (message, log) = bounded(report.message.as_deref(), &report.log);
     Report {
         phase: report.phase,
         step: report.step.as_deref().map(|text| printable(text, 255)),
-        message: report.message.as_deref().map(|text| printable(text, 1024)),
-        log: report.log[first..].iter().map(|line| printable(line, TEXT_BYTES / LOG_LINES)).collect(),
+        message,
+        log,
         versions: report.versions.iter().take(ENTRIES).map(|(k, v)| (printable(k, 64), printable(v, 64))).collect(),
         addresses: report.addresses.iter().take(ENTRIES).map(|address| printable(address, 64)).collect(),
     }
@@ -170,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_a_node_sends_is_bounded_and_printable() {
-        let report = bounded(Report {
+        let report = cut(Report {
             phase: Phase::Failed,
             step: Some("etcd\n\u{1b}[31m".into()),
             message: Some("é".repeat(10_000)),

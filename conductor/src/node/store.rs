@@ -8,7 +8,9 @@ use sea_orm::{
 
 use super::row::{ActiveModel, Column, Entity};
 use super::{BootstrapToken, Node, Phase, token};
+use crate::cluster::row as cluster;
 use crate::column::{Moment, StringList, StringMap};
+use crate::nodegroup::row as nodegroup;
 use crate::operation::row as operation;
 use crate::{Error, Result};
 
@@ -137,6 +139,37 @@ pub async fn forget(c: &impl ConnectionTrait, cluster_uuid: &str, names: &[Strin
     let which = Condition::all().add(Column::ClusterUuid.eq(cluster_uuid)).add(Column::Name.is_in(names));
     Entity::delete_many().filter(which).exec(c).await?;
     Ok(())
+}
+
+/// What the names of a nodegroup's nodes are made of.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Group {
+    /// The nodegroup's UUID.
+    pub uuid: String,
+    /// Its name.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// The cluster's stack.
+    pub stack_name: Option<String>,
+}
+
+/// The cluster's nodegroups with the name of its stack, in one query.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn prefixes(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<Vec<Group>> {
+    let cluster: RelationDef = nodegroup::Entity::belongs_to(cluster::Entity)
+        .from(nodegroup::Column::ClusterUuid)
+        .to(cluster::Column::Uuid)
+        .into();
+    let groups = nodegroup::Entity::find()
+        .select_only()
+        .columns([nodegroup::Column::Uuid, nodegroup::Column::Name, nodegroup::Column::Role])
+        .column_as(cluster::Column::StackName, "stack_name")
+        .join(JoinType::InnerJoin, cluster)
+        .filter(nodegroup::Column::ClusterUuid.eq(cluster_uuid));
+    Ok(groups.into_model::<Group>().all(c).await?)
 }
 
 /// Forgets all nodes of a nodegroup.

@@ -10,6 +10,8 @@ pub enum Code {
     StackFailed,
     /// A node reported that one of its steps failed.
     NodeFailed,
+    /// A node did not do in time what it was told.
+    NodeSilent,
     /// The operation's time ran out.
     TimedOut,
     /// Heat, Keystone or another service refused for lack of rights.
@@ -76,6 +78,7 @@ impl Code {
         match self {
             Self::StackFailed => "stack-failed",
             Self::NodeFailed => "node-failed",
+            Self::NodeSilent => "node-silent",
             Self::TimedOut => "timed-out",
             Self::NotAuthorized => "not-authorized",
             Self::TokenExpired => "token-expired",
@@ -95,6 +98,9 @@ impl Code {
                 "Read the named resource's error; `openstack stack failures list` shows it in Heat's words."
             }
             Self::NodeFailed => "The named step failed on the node; its last log lines are in `faults`.",
+            Self::NodeSilent => {
+                "Look at `journalctl -u jeroboam-orders` on the named nodes, or replace them, and ask again."
+            }
             Self::TimedOut => "Raise create_timeout, or look at the console log of the nodes that never reported.",
             Self::NotAuthorized => "The operator must give the service's user the role `member` on this project.",
             Self::TokenExpired => "Send the request again with a fresh token.",
@@ -115,7 +121,7 @@ impl Code {
     }
 
     fn retryable(self) -> bool {
-        matches!(self, Self::StackFailed | Self::TimedOut | Self::TokenExpired | Self::CloudQuota)
+        matches!(self, Self::StackFailed | Self::NodeSilent | Self::TimedOut | Self::TokenExpired | Self::CloudQuota)
     }
 }
 

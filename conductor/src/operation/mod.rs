@@ -24,4 +24,6 @@ pub static KINDS: &[&Kind] = &[
     &nodegroup::create::KIND,
     &nodegroup::update::KIND,
     &nodegroup::delete::KIND,
+    &cluster::rotate_authorities::KIND,
+    &cluster::rotate_credential::KIND,
 ];

@@ -38,7 +38,7 @@ impl KeySettings {
     /// The settings of a cluster's authorities.
     #[must_use]
     pub fn of_authorities(x509: &config::X509) -> Self {
-        Self { rsa_bits: x509.rsa_key_size, days: x509.ca_validity_days }
+        Self { rsa_bits: x509.rsa_key_size, days: x509.ca_days() }
     }
 }
 
@@ -75,7 +75,13 @@ pub fn client(authority: &KeyPair, settings: KeySettings, now: DateTime<Utc>) ->
         ])
     };
     let subject = subject(Some("system:masters"), "admin").map_err(defect)?;
-    let leaf = Leaf { subject: &subject, key: &public, extensions: extensions().map_err(defect)?, days: settings.days };
+    let leaf = Leaf {
+        subject: &subject,
+        key: &public,
+        extensions: extensions().map_err(defect)?,
+        days: settings.days,
+        ca: false,
+    };
     Ok(KeyPair { certificate: Signer::new(authority)?.issue(leaf, now)?, private_key: private_pem(&key)? })
 }
 

@@ -4,7 +4,9 @@
 //! OpenSSL. Nothing of a request ever reaches OpenSSL's configuration language, which can read files.
 
 mod authority;
+mod limits;
 mod node;
+pub mod proof;
 mod request;
 mod sign;
 
@@ -12,6 +14,7 @@ mod sign;
 mod tests;
 
 pub use authority::{KeySettings, ServiceAccount, client, create, service_account};
+pub use limits::{Extension, KeyUsage, Limits};
 pub use node::NodeScope;
 pub use request::{MAX_REQUEST_BYTES, Request};
 pub use sign::Signer;

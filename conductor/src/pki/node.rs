@@ -18,6 +18,8 @@ const MAX_INDEX_DIGITS: usize = 6;
 pub struct NodeScope {
     /// Node names are this, a hyphen and a number.
     pub node_prefix: String,
+    /// The only node it may be, where that is known.
+    pub node: Option<String>,
     /// What the nodegroup's role may ask for.
     pub profiles: Vec<Profile>,
     /// Names that any certificate with alternative names may carry besides the node's own.
@@ -74,12 +76,20 @@ impl NodeScope {
     }
 
     fn is_node(&self, name: &str) -> bool {
+        if self.node.as_deref().is_some_and(|node| node != name) {
+            return false;
+        }
         let index = name.strip_prefix(&self.node_prefix).and_then(|rest| rest.strip_prefix('-'));
         index.is_some_and(|index| {
             (1..=MAX_INDEX_DIGITS).contains(&index.len())
                 && index.bytes().all(|digit| digit.is_ascii_digit())
                 && (index == "0" || !index.starts_with('0'))
         })
+    }
+
+    /// The names that [`Self::is_node`] takes, for people.
+    fn own_name(&self) -> String {
+        self.node.clone().unwrap_or_else(|| format!("{}-<number>", self.node_prefix))
     }
 
     /// Organisation and common name of a subject that has nothing else.
@@ -113,7 +123,7 @@ impl NodeScope {
                 if own || self.dns_names.iter().any(|allowed| allowed == dns) {
                     return Ok(());
                 }
-                let own = node.map_or_else(|| format!("{}-<number>", self.node_prefix), str::to_owned);
+                let own = node.map_or_else(|| self.own_name(), str::to_owned);
                 let allowed = std::iter::once(own).chain(self.dns_names.iter().cloned());
                 Err(refuse(format!(
                     "subjectAltName has DNS:{dns}; allowed: {}",
@@ -137,7 +147,7 @@ impl NodeScope {
     }
 
     fn refuse_subject(&self, ca: Ca, organization: Option<&str>, common_name: &str) -> Error {
-        let node = format!("{}-<number>", self.node_prefix);
+        let node = self.own_name();
         let allowed = self.profiles.iter().filter(|profile| profile.ca == ca).map(|profile| {
             let common_name = profile.common_name.replace("{node}", &node);
             describe(profile.organization, &common_name)

@@ -13,7 +13,7 @@ use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer;
 
-use super::defect;
+use super::{KeyUsage, Limits, defect};
 use crate::{Error, Result};
 
 /// The longest certificate request that is looked at, in bytes of PEM.
@@ -32,15 +32,17 @@ pub(super) struct Asked {
     pub(super) key_usage: Option<AskedKeyUsage>,
     pub(super) extended_key_usage: Option<AskedExtendedKeyUsage>,
     pub(super) alternative_names: Option<AskedNames>,
+    /// Whether it is to be an authority's certificate.
+    pub(super) ca: bool,
+    /// Extensions that operators may allow beyond the usual ones: identifier, criticality and value as they came.
+    pub(super) others: Vec<(String, bool, Vec<u8>)>,
 }
 
-/// A key usage, reduced to the three bits that are granted; at least one is set.
+/// A key usage, reduced to the bits that are granted; at least one is set.
 #[derive(Debug)]
 pub(super) struct AskedKeyUsage {
     pub(super) critical: bool,
-    pub(super) digital_signature: bool,
-    pub(super) non_repudiation: bool,
-    pub(super) key_encipherment: bool,
+    pub(super) bits: u16,
 }
 
 /// An extended key usage as it came.
@@ -69,30 +71,22 @@ pub(super) enum AskedName {
     Other(String),
 }
 
-// The bits of a key usage as x509-parser numbers them, with their names in the order of the bits.
-const DIGITAL_SIGNATURE: u16 = 1;
-const NON_REPUDIATION: u16 = 1 << 1;
-const KEY_ENCIPHERMENT: u16 = 1 << 2;
-const KEY_USAGES: [&str; 9] = [
-    "Digital Signature",
-    "Non Repudiation",
-    "Key Encipherment",
-    "Data Encipherment",
-    "Key Agreement",
-    "Certificate Sign",
-    "CRL Sign",
-    "Encipher Only",
-    "Decipher Only",
-];
-
 impl Request {
+    /// Reads a PEM request within the usual limits; see [`Self::parse_within`].
+    ///
+    /// # Errors
+    /// [`crate::Kind::Invalid`] saying what is wrong.
+    pub fn parse(pem: &str) -> Result<Self> {
+        Self::parse_within(pem, &Limits::default())
+    }
+
     /// Reads a PEM request and checks its form, its key, its own signature and the extensions it asks for.
     ///
     /// An extension that is not allowed is dropped, or refused when it is critical.
     ///
     /// # Errors
     /// [`crate::Kind::Invalid`] saying what is wrong.
-    pub fn parse(pem: &str) -> Result<Self> {
+    pub fn parse_within(pem: &str, limits: &Limits) -> Result<Self> {
         let der = decode(pem)?;
         let (rest, parsed) = X509CertificationRequest::from_der(&der).map_err(|_| {
             invalid("it is not a PKCS#10 certificate request, or an attribute or extension is malformed")
@@ -107,12 +101,12 @@ impl Request {
             return Err(invalid("its signature does not fit its public key"));
         }
         let subject = request.subject_name().to_owned().map_err(defect)?;
-        Ok(Self { subject, key, asked: Asked::read(&parsed)? })
+        Ok(Self { subject, key, asked: Asked::read(&parsed, limits)? })
     }
 }
 
 impl Asked {
-    fn read(request: &X509CertificationRequest<'_>) -> Result<Self> {
+    fn read(request: &X509CertificationRequest<'_>, limits: &Limits) -> Result<Self> {
         let mut requests =
             request.certification_request_info.iter_attributes().filter_map(|a| match a.parsed_attribute() {
                 ParsedCriAttribute::ExtensionRequest(asked) => Some(&asked.extensions),
@@ -127,15 +121,19 @@ impl Asked {
             if extensions[..index].iter().any(|earlier| earlier.oid == extension.oid) {
                 return Err(invalid(format!("extension '{}' appears twice", name(extension))));
             }
-            asked.add(extension)?;
+            asked.add(extension, limits)?;
         }
         Ok(asked)
     }
 
-    fn add(&mut self, extension: &X509Extension<'_>) -> Result<()> {
+    fn add(&mut self, extension: &X509Extension<'_>, limits: &Limits) -> Result<()> {
         let critical = extension.critical;
+        let identifier = extension.oid.to_id_string();
+        if !limits.grants(&identifier) {
+            return if critical { Err(not_allowed(extension, &limits.extension_names())) } else { Ok(()) };
+        }
         match extension.parsed_extension() {
-            ParsedExtension::KeyUsage(usage) => self.key_usage = key_usage(usage.flags, critical)?,
+            ParsedExtension::KeyUsage(usage) => self.key_usage = key_usage(usage.flags, critical, limits)?,
             ParsedExtension::ExtendedKeyUsage(usage) => {
                 let (server, client) = (usage.server_auth, usage.client_auth);
                 let der = extension.value.to_vec();
@@ -145,24 +143,24 @@ impl Asked {
                 let names = names.general_names.iter().map(alternative_name).collect();
                 self.alternative_names = Some(AskedNames { critical, der: extension.value.to_vec(), names });
             }
+            ParsedExtension::BasicConstraints(constraints) if constraints.ca && limits.allow_ca => self.ca = true,
             ParsedExtension::BasicConstraints(constraints) if constraints.ca && critical => {
                 return Err(not_allowed(extension, "it asks for CA:TRUE"));
             }
-            // Every certificate gets CA:FALSE and an identifier of its own key, whatever was asked.
-            ParsedExtension::BasicConstraints(_) | ParsedExtension::SubjectKeyIdentifier(_) => {}
-            ParsedExtension::ParseError { .. } if critical || is_allowed(extension) => {
+            // Every certificate gets its own constraints and the identifiers of its own key and of its authority.
+            ParsedExtension::BasicConstraints(_)
+            | ParsedExtension::SubjectKeyIdentifier(_)
+            | ParsedExtension::AuthorityKeyIdentifier(_) => {}
+            ParsedExtension::ParseError { .. } => {
                 return Err(invalid(format!("extension '{}' cannot be read", name(extension))));
             }
-            _ if critical => return Err(not_allowed(extension, ALLOWED_EXTENSIONS)),
-            _ => {}
+            _ => self.others.push((identifier, critical, extension.value.to_vec())),
         }
         Ok(())
     }
 }
 
 const KEYS: &str = "allowed: RSA with 2048 bits or more, EC on P-256 or P-384, Ed25519";
-const ALLOWED_EXTENSIONS: &str =
-    "allowed: keyUsage, extendedKeyUsage, subjectAltName, basicConstraints, subjectKeyIdentifier";
 
 /// The DER inside the one PEM block of the text.
 fn decode(pem: &str) -> Result<Vec<u8>> {
@@ -201,22 +199,17 @@ fn check_key(key: &PKeyRef<Public>) -> Result<()> {
     Err(invalid(format!("its key is {found}; {KEYS}")))
 }
 
-fn key_usage(flags: u16, critical: bool) -> Result<Option<AskedKeyUsage>> {
-    let granted = flags & (DIGITAL_SIGNATURE | NON_REPUDIATION | KEY_ENCIPHERMENT);
-    if critical && flags != granted {
-        let extra = KEY_USAGES.iter().enumerate().filter(|(bit, _)| (flags & !granted) >> bit & 1 == 1);
+fn key_usage(flags: u16, critical: bool, limits: &Limits) -> Result<Option<AskedKeyUsage>> {
+    let bits = flags & limits.key_usage_bits();
+    if critical && flags != bits {
+        let extra = KeyUsage::ALL.iter().filter(|(usage, _)| flags & !bits & usage.bit() != 0);
         let extra = extra.map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
         return Err(Error::invalid(format!(
-            "Extension 'keyUsage' not allowed: it asks for {extra}; allowed: Digital Signature, Key Encipherment, \
-             Non Repudiation."
+            "Extension 'keyUsage' not allowed: it asks for {extra}; allowed: {}.",
+            limits.key_usage_names()
         )));
     }
-    Ok((granted != 0).then_some(AskedKeyUsage {
-        critical,
-        digital_signature: granted & DIGITAL_SIGNATURE != 0,
-        non_repudiation: granted & NON_REPUDIATION != 0,
-        key_encipherment: granted & KEY_ENCIPHERMENT != 0,
-    }))
+    Ok((bits != 0).then_some(AskedKeyUsage { critical, bits }))
 }
 
 fn alternative_name(name: &GeneralName<'_>) -> AskedName {
@@ -234,10 +227,6 @@ fn alternative_name(name: &GeneralName<'_>) -> AskedName {
         GeneralName::DirectoryName(_) => AskedName::Other("a directory name".into()),
         _ => AskedName::Other("a name of another kind".into()),
     }
-}
-
-fn is_allowed(extension: &X509Extension<'_>) -> bool {
-    ALLOWED_EXTENSIONS.split([' ', ',']).any(|allowed| allowed == name(extension))
 }
 
 /// The extension's name as OpenSSL knows it, or its object identifier.

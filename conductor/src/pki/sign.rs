@@ -21,6 +21,19 @@ use crate::{Error, Result};
 const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
 const SUBJECT_ALT_NAME: &str = "2.5.29.17";
 
+/// How each bit of a key usage is set, in the order of the bits.
+const USAGES: [fn(&mut KeyUsage) -> &mut KeyUsage; 9] = [
+    KeyUsage::digital_signature,
+    KeyUsage::non_repudiation,
+    KeyUsage::key_encipherment,
+    KeyUsage::data_encipherment,
+    KeyUsage::key_agreement,
+    KeyUsage::key_cert_sign,
+    KeyUsage::crl_sign,
+    KeyUsage::encipher_only,
+    KeyUsage::decipher_only,
+];
+
 /// An authority ready to sign.
 pub struct Signer {
     certificate: X509,
@@ -34,6 +47,8 @@ pub(super) struct Leaf<'a> {
     /// Key usages and alternative names; the rest is the same for all.
     pub(super) extensions: Vec<X509Extension>,
     pub(super) days: u32,
+    /// Whether it is an authority's.
+    pub(super) ca: bool,
 }
 
 impl Signer {
@@ -61,7 +76,7 @@ impl Signer {
     /// [`crate::Kind::Conflict`] when the authority has expired, else a failure of OpenSSL.
     pub fn sign_for_user(&self, request: &Request, days: u32, now: DateTime<Utc>) -> Result<String> {
         let extensions = user_extensions(request).map_err(defect)?;
-        self.issue(Leaf { subject: &request.subject, key: &request.key, extensions, days }, now)
+        self.issue(Leaf { subject: &request.subject, key: &request.key, extensions, days, ca: request.asked.ca }, now)
     }
 
     /// Signs for a node: only what one of its role's profiles describes. The answer is PEM and ends in a newline.
@@ -81,10 +96,10 @@ impl Signer {
         // The subject is written anew, so that nothing hides in the encoding of the one that was sent.
         let subject = subject(granted.profile.organization, &granted.common_name).map_err(defect)?;
         let extensions = node_extensions(&granted, &request.key).map_err(defect)?;
-        self.issue(Leaf { subject: &subject, key: &request.key, extensions, days }, now)
+        self.issue(Leaf { subject: &subject, key: &request.key, extensions, days, ca: false }, now)
     }
 
-    /// Signs a certificate that is no authority and not valid beyond this one.
+    /// Signs a certificate that is not valid beyond this one.
     pub(super) fn issue(&self, leaf: Leaf<'_>, now: DateTime<Utc>) -> Result<String> {
         let today = Asn1Time::from_unix(now.timestamp()).map_err(defect)?;
         if self.certificate.not_after() <= &*today {
@@ -109,7 +124,12 @@ impl Signer {
         certificate.set_pubkey(leaf.key)?;
         certificate.set_not_before(if *start < *first { first } else { &start })?;
         certificate.set_not_after(if *end > *last { last } else { &end })?;
-        certificate.append_extension(BasicConstraints::new().critical().build()?)?;
+        let mut constraints = BasicConstraints::new();
+        constraints.critical();
+        if leaf.ca {
+            constraints.ca();
+        }
+        certificate.append_extension(constraints.build()?)?;
         for extension in leaf.extensions {
             certificate.append_extension(extension)?;
         }
@@ -129,13 +149,11 @@ fn user_extensions(request: &Request) -> Result<Vec<X509Extension>, ErrorStack> 
         None => default_key_usage(&request.key)?,
         Some(usage) => {
             let mut extension = KeyUsage::new();
-            for (granted, add) in [
-                (usage.critical, KeyUsage::critical as fn(&mut KeyUsage) -> &mut KeyUsage),
-                (usage.digital_signature, KeyUsage::digital_signature),
-                (usage.non_repudiation, KeyUsage::non_repudiation),
-                (usage.key_encipherment, KeyUsage::key_encipherment),
-            ] {
-                if granted {
+            if usage.critical {
+                extension.critical();
+            }
+            for (bit, add) in USAGES.iter().enumerate() {
+                if usage.bits >> bit & 1 == 1 {
                     add(&mut extension);
                 }
             }
@@ -149,6 +167,9 @@ fn user_extensions(request: &Request) -> Result<Vec<X509Extension>, ErrorStack> 
     });
     if let Some(names) = &asked.alternative_names {
         extensions.push(verbatim(SUBJECT_ALT_NAME, names.critical, &names.der)?);
+    }
+    for (identifier, critical, der) in &asked.others {
+        extensions.push(verbatim(identifier, *critical, der)?);
     }
     Ok(extensions)
 }

@@ -52,11 +52,21 @@ flannel_manifest() {
 
 # The credential that controllers in the cluster use at the cloud; it is absent where none was asked for.
 cloud_configuration() {
-    local text
-    text=$(api 600 GET "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/cloud-config") || die "the API gives no cloud configuration"
+    local text sum
+    text=$(cloud_config_text)
+    put_cloud_configuration "$text"
+    sum=$(sha256sum <<<"$text")
+    put 600 /var/lib/jeroboam/cloud-config.sum <<<"${sum%% *}"
+}
+
+cloud_config_text() {
+    api 600 GET "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/cloud-config" || die "the API gives no cloud configuration"
+}
+
+put_cloud_configuration() {
     wait_for 300 "the secret cloud-config" apply "apiVersion: v1
 kind: Secret
 metadata: {name: cloud-config, namespace: kube-system}
 type: Opaque
-data: {cloud.conf: $(base64 -w 0 <<<"$text")}" >/dev/null
+data: {cloud.conf: $(base64 -w 0 <<<"$1")}" >/dev/null
 }

@@ -44,18 +44,22 @@ alternative_names() {
     items "$names" | awk '!seen[$0]++' | paste -sd,
 }
 
-step_certificates() {
+# each_certificate COMMAND: runs it with the columns of every line of certificates.tsv.
+each_certificate() {
     local name ca common_name organization usage san list=$ROOT/etc/jeroboam/certificates.tsv
     [[ -r $list ]] || die "$list cannot be read"
-    fetch_ca kubernetes
     while IFS=$'\t' read -r -u 3 name ca common_name organization usage san; do
         [[ -n $name && $name != \#* ]] || continue
         [[ $san == yes || $san == no ]] || die "certificates.tsv, $name: needs six columns"
-        fetch_ca "$ca"
-        certificate "$name" "$ca" "${common_name//'{node}'/$NODE_NAME}" "$organization" "$usage" "$san"
+        "$1" "$name" "$ca" "${common_name//'{node}'/$NODE_NAME}" "$organization" "$usage" "$san"
     done 3<"$list"
+}
+
+step_certificates() {
+    fetch_ca kubernetes
+    each_certificate first_certificate
     [[ $NODE_ROLE == worker ]] || fetch_service_account
-    write_renewal_check
+    write_timers
 }
 
 fetch_ca() {
@@ -72,29 +76,51 @@ fetch_ca() {
     }
 }
 
-# certificate NAME CA COMMON_NAME ORGANIZATION|- USAGE SAN: a key, a request, and the certificate for it.
-certificate() {
+first_certificate() {
+    local path
+    fetch_ca "$2"
+    path=$ROOT$(certificate_path "$1")
+    settle_pair "$path"
+    if [[ -e $path.crt ]] && certificate_is_good "$path" "$@"; then
+        return 0
+    fi
+    new_certificate "$@"
+}
+
+# new_certificate NAME CA COMMON_NAME ORGANIZATION|- USAGE SAN: a new key, a request, and the certificate for it, which
+# take the place of the old ones together. With ISSUER set, it must be by the authority in that file.
+new_certificate() {
     local name=$1 ca=$2 subject="/CN=$3" path request names='' answer
     [[ $4 == - ]] || subject="/O=$4$subject"
     [[ $6 == no ]] || names=$(alternative_names "$name")
     path=$ROOT$(certificate_path "$name")
-    if [[ -e $path.crt ]] && certificate_is_good "$@" "$names"; then
-        return 0
-    fi
     (umask 022 && mkdir -p "$(dirname "$path")")
-    [[ -s $path.key ]] || {
-        openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$path.key.new"
-        mv -f "$path.key.new" "$path.key"
-    }
-    request=$(openssl req -new -sha256 -key "$path.key" -subj "$subject" -config <(request_form "$names"))
+    rm -f "$path.crt.new"
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$path.key.new"
+    request=$(openssl req -new -sha256 -key "$path.key.new" -subj "$subject" -config <(request_form "$names"))
     answer=$(api 600 POST /certificates "{\"cluster_uuid\":$(json "$CLUSTER_UUID"),\"csr\":$(json "$request"),\"ca_cert_type\":$(json "$ca")}") || die "the API does not sign the certificate $name ($subject)"
-    json_text pem <<<"$answer" | put 644 "${path#"$ROOT"}.crt"
-    certificate_is_good "$@" "$names" || {
-        rm -f "$path.crt"
+    json_text pem <<<"$answer" | put 644 "${path#"$ROOT"}.crt.next"
+    certificate_is_good "$path" "$@" || {
+        rm -f "$path.crt.next" "$path.key.new"
         die "the certificate that the API made for $name is not what was asked for"
     }
+    # From here on the pair is taken even if this run ends.
+    mv -f "$path.crt.next" "$path.crt.new"
+    settle_pair "$path"
     say "$name: signed"
 }
+
+# settle_pair PATH: takes a new pair whose certificate is whole; drops one that is not. A run may have ended anywhere.
+settle_pair() {
+    if [[ -e $1.crt.new ]]; then
+        [[ ! -e $1.key.new ]] || mv -f "$1.key.new" "$1.key"
+        mv -f "$1.crt.new" "$1.crt"
+    fi
+    rm -f "$1.key.new" "$1.crt.next"
+}
+
+settle_pairs() { each_certificate settle_named; }
+settle_named() { settle_pair "$ROOT$(certificate_path "$1")"; }
 
 # The form of a request; our own, since not every system has a default one.
 request_form() {
@@ -104,19 +130,23 @@ request_form() {
     [[ -z $1 ]] || printf '[wanted]\nsubjectAltName = %s\n' "$1"
 }
 
-# certificate_is_good NAME CA COMMON_NAME ORGANIZATION USAGE SAN NAMES: signed by the authority, for our key, with the names.
+# certificate_is_good PATH NAME CA COMMON_NAME ORGANIZATION USAGE SAN: signed by the authority, for our key, with the
+# names. A pair that is not in place yet (.crt.next, .key.new) is looked at first.
 certificate_is_good() {
-    local path ca text subject name purpose
-    path=$ROOT$(certificate_path "$1") ca=$ROOT$(ca_path "$2")
+    local path=$1 ca text subject name purpose crt=$1.crt key=$1.key names=''
+    [[ ! -e $path.crt.next ]] || crt=$path.crt.next key=$path.key.new
+    shift
+    ca=${ISSUER:-$ROOT$(ca_path "$2")}
+    [[ $6 == no ]] || names=$(alternative_names "$1")
     for purpose in server client; do
         [[ $5 == "$purpose" || $5 == both ]] || continue
-        openssl verify -no-CApath -no-CAstore -CAfile "$ca" -purpose "ssl$purpose" "$path.crt" || return 1
+        openssl verify -no-CApath -no-CAstore -CAfile "$ca" -purpose "ssl$purpose" "$crt" || return 1
     done
-    [[ $(openssl x509 -noout -pubkey -in "$path.crt") == "$(openssl pkey -pubout -in "$path.key")" ]] || {
+    [[ $(openssl x509 -noout -pubkey -in "$crt") == "$(openssl pkey -pubout -in "$key")" ]] || {
         say "$1: not for our key"
         return 1
     }
-    subject=$(openssl x509 -noout -subject -nameopt multiline -in "$path.crt")
+    subject=$(openssl x509 -noout -subject -nameopt multiline -in "$crt")
     [[ $subject =~ commonName\ *=\ ([^$'\n']*) && ${BASH_REMATCH[1]} == "$3" ]] || {
         say "$1: subject is $subject"
         return 1
@@ -125,14 +155,14 @@ certificate_is_good() {
         say "$1: subject is $subject"
         return 1
     }
-    [[ -n $7 ]] || return 0
-    text=,$(openssl x509 -noout -ext subjectAltName -in "$path.crt" | tail -n +2 | tr -d ' '),
+    [[ -n $names ]] || return 0
+    text=,$(openssl x509 -noout -ext subjectAltName -in "$crt" | tail -n +2 | tr -d ' '),
     while IFS= read -r name; do
         [[ $text == *,"${name/#IP:/IPAddress:}",* ]] || {
             say "$1: lacks the name $name"
             return 1
         }
-    done < <(items "$7")
+    done < <(items "$names")
 }
 
 # The pair that signs service account tokens is the same on all masters.
@@ -149,46 +179,39 @@ fetch_service_account() {
     }
 }
 
-# Every day, a look at the certificates' ages. It can only warn: the bootstrap token has expired by then, and the API
-# has no call that takes a node's present certificate as proof. To get new ones, replace the node.
-write_renewal_check() {
-    put 644 /etc/systemd/system/jeroboam-certificates.service <<END
-[Unit]
-Description=Look at the ages of this node's certificates
-
-[Service]
-Type=oneshot
-ExecStart=/bin/bash $HERE/bootstrap certificates
-END
-    put 644 /etc/systemd/system/jeroboam-certificates.timer <<'END'
-[Unit]
-Description=Daily look at the ages of this node's certificates
-
-[Timer]
-OnCalendar=daily
-RandomizedDelaySec=1h
-Persistent=true
-
-[Install]
-WantedBy=timers.target
-END
-    live || return 0
-    systemctl daemon-reload
-    systemctl enable --now jeroboam-certificates.timer
+# Every day: certificates past two thirds of their life are made anew, which the API grants to whoever holds the old ones.
+renew_certificates() {
+    local changed='' until
+    alone
+    settle_pairs
+    if until=$(ended "$ROOT$(certificate_path kubelet).crt"); then
+        die "the certificate of this node ended at $until, so the API does not know it any more: replace this node"
+    fi
+    each_certificate renew
+    [[ -n $changed ]] || return 0
+    restart_services
+    say "certificates are renewed"
 }
 
-# Says which certificates are past two thirds of their life; fails when one is, so that the unit shows it.
-check_certificates() {
-    local name rest path from until now old=0
-    now=$(date +%s)
-    while IFS=$'\t' read -r name rest; do
-        [[ -n $name && $name != \#* ]] || continue
-        path=$ROOT$(certificate_path "$name").crt
+# renew NAME...: a new certificate where the present one is old; sets `changed`.
+renew() {
+    local path from until now
+    path=$ROOT$(certificate_path "$1").crt
+    if [[ -e $path ]]; then
+        now=$(date +%s)
         from=$(date -d "$(openssl x509 -noout -startdate -in "$path" | cut -d= -f2)" +%s)
         until=$(date -d "$(openssl x509 -noout -enddate -in "$path" | cut -d= -f2)" +%s)
-        ((now - from < (until - from) * 2 / 3)) && continue
-        say "certificate $name ends at $(date -u -d "@$until" +%FT%TZ): replace this node before that" >&2
-        old=1
-    done <"$ROOT/etc/jeroboam/certificates.tsv"
-    return "$old"
+        ((now - from >= (until - from) * 2 / 3)) || return 0
+    fi
+    new_certificate "$@"
+    # Read by the caller.
+    # shellcheck disable=SC2034
+    changed=yes
+}
+
+# ended FILE: says when the certificate ended; fails while it is valid, and when there is none.
+ended() {
+    [[ -e $1 ]] || return 1
+    ! openssl x509 -noout -checkend 0 -in "$1" >/dev/null || return 1
+    openssl x509 -noout -enddate -in "$1" | cut -d= -f2
 }

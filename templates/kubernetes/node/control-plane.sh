@@ -124,14 +124,23 @@ $proxy
 END
 }
 
+# Certificates and keys stand inside these files.
+write_kubeconfigs() {
+    local name server=https://$KUBE_API_ADDRESS:$KUBE_API_PORT
+    [[ $NODE_ROLE == worker ]] || server=$(local_api)
+    kubeconfig /etc/kubernetes/kubelet.conf kubelet "$server"
+    [[ $NODE_ROLE == master ]] || return 0
+    for name in admin controller-manager scheduler; do
+        kubeconfig "/etc/kubernetes/$name.conf" "$name" "$server"
+    done
+    [[ ! -e $ROOT$(certificate_path super-admin).crt ]] || kubeconfig /etc/kubernetes/super-admin.conf super-admin "$server"
+}
+
 step_control_plane() {
-    local name configuration
+    local configuration
     configuration=$(kubeadm_configuration)
     put 600 "$KUBEADM" <<<"$configuration"
-    for name in admin controller-manager scheduler; do
-        kubeconfig "/etc/kubernetes/$name.conf" "$name" "$(local_api)"
-    done
-    [[ ! -e $ROOT$(certificate_path super-admin).crt ]] || kubeconfig /etc/kubernetes/super-admin.conf super-admin "$(local_api)"
+    write_kubeconfigs
     live || return 0
     wait_for 1200 "the images of the control plane" kubeadm config images pull --config "$KUBEADM"
     kubeadm init phase control-plane all --config "$KUBEADM"

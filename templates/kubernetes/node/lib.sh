@@ -178,9 +178,29 @@ items() {
     [[ -z $text ]] || sed '/^$/d' <<<"$text"
 }
 
-# The bootstrap token as a curl option, read by curl from a pipe: it is in no argument list and no other file.
-token_header() {
-    printf 'header = "X-Jeroboam-Bootstrap-Token: %s"\n' "$(<"$ROOT/etc/jeroboam/bootstrap-token")"
+# proof METHOD PATH [BODY]: who this node is, as options that curl reads from a pipe, so that they are in no argument
+# list and no other file. While the node boots that is its bootstrap token; afterwards its certificate, and a signature
+# by its key over what is asked, when, and with which body.
+proof() {
+    local now sum crt key
+    if [[ ! -e $ROOT/var/lib/jeroboam/ready ]]; then
+        printf 'header = "X-Jeroboam-Bootstrap-Token: %s"\n' "$(<"$ROOT/etc/jeroboam/bootstrap-token")"
+        return 0
+    fi
+    crt=$ROOT$(certificate_path kubelet).crt key=$ROOT$(certificate_path kubelet).key
+    now=$(date +%s)
+    if [[ $# -lt 3 ]]; then
+        sum=$(printf '' | sha256sum)
+    else
+        sum=$(say "$3" | sha256sum)
+    fi
+    printf 'header = "X-Jeroboam-Node-Cluster: %s"\n' "$CLUSTER_UUID"
+    printf 'header = "X-Jeroboam-Node-Timestamp: %s"\n' "$now"
+    printf 'header = "X-Jeroboam-Node-Certificate: %s"\n' "$(openssl x509 -outform DER -in "$crt" | base64 -w 0)"
+    printf 'header = "X-Jeroboam-Node-Signature: %s"\n' "$(
+        printf 'jeroboam-node-proof-1\n%s\n%s\n/v1%s\n%s\n%s\n' "$CLUSTER_UUID" "$1" "$2" "$now" "${sum%% *}" |
+            openssl dgst -sha256 -sign "$key" | base64 -w 0
+    )"
 }
 
 # api SECONDS METHOD PATH [BODY]: prints the answer. Tries again while the API is away or busy; what it refuses, it
@@ -193,7 +213,7 @@ api() {
     while true; do
         route=(--noproxy '*')
         ((attempt % 2 == 0)) || [[ -z $HTTP_PROXY$HTTPS_PROXY ]] || route=()
-        code=$(curl --silent --show-error --config <(token_header) --request "$method" --output "$answer" \
+        code=$(curl --silent --show-error --config <(proof "${@:2}") --request "$method" --output "$answer" \
             --header 'OpenStack-API-Version: container-infra latest' --write-out '%{http_code}' \
             --connect-timeout 10 --max-time 60 "${route[@]}" "${options[@]}" "$API_URL$path" <<<"${4:-}") || code=none
         case $code in
@@ -242,7 +262,7 @@ last_lines() {
     say "[${list#,}]"
 }
 
-# Versions of what runs here, as JSON members; Kubernetes' is its kubelet's.
+# Versions of what runs here, as JSON members behind others; Kubernetes' is its kubelet's.
 versions() {
     local name list='' text
     for name in containerd kubelet etcd; do
@@ -252,7 +272,7 @@ versions() {
         list+=,$(json "$name"):$(json "${BASH_REMATCH[0]}")
         [[ $name != kubelet ]] || list+=,$(json kubernetes):$(json "${BASH_REMATCH[0]}")
     done
-    printf '%s' "${list#,}"
+    printf '%s' "$list"
 }
 
 # report PHASE [STEP MESSAGE LOG]: tells the API how far this node is; the last words of a node are the most patient.
@@ -261,7 +281,8 @@ report() {
     local body limit=120 addresses=
     [[ $1 != ready && $1 != failed ]] || limit=1800
     [[ -z $NODE_ADDRESS ]] || addresses=$(json "$NODE_ADDRESS")
-    body="{\"phase\":$(json "$1"),\"addresses\":[$addresses],\"versions\":{$(versions)}"
+    # Whoever names `orders` among its versions fetches them; see orders.sh.
+    body="{\"phase\":$(json "$1"),\"addresses\":[$addresses],\"versions\":{\"orders\":\"1\"$(versions)}"
     [[ $# -lt 4 ]] || body+=",\"step\":$(json "$2"),\"message\":$(json "$3"),\"log\":$(last_lines "$4")"
     say "phase $1"
     api "$limit" POST "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/report" "$body}" >/dev/null || {
@@ -299,12 +320,18 @@ step() {
     fail_step "$name" "$code" "$log"
 }
 
-fail_step() {
+# failure_of LOG CODE: the first error in the log.
+failure_of() {
     local message
-    message=$(grep -m 1 '^jeroboam error: ' "$3" | scrub) || message=
+    message=$(grep -m 1 '^jeroboam error: ' "$1" | scrub) || message=
     message=${message#jeroboam error: }
     message=${message:-"exit status $2"}
-    message=${message:0:500}
+    say "${message:0:500}"
+}
+
+fail_step() {
+    local message
+    message=$(failure_of "$3" "$2")
     say "step $1 failed: $message"
     report failed "$1" "$message" "$3" || true
     trap - EXIT

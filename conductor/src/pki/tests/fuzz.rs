@@ -37,6 +37,7 @@ fn scope() -> NodeScope {
     };
     NodeScope {
         node_prefix: "n".into(),
+        node: None,
         profiles: vec![profile],
         dns_names: vec!["b".into()],
         addresses: vec![],

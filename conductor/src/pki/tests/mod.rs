@@ -3,6 +3,7 @@
 mod chain;
 mod fuzz;
 mod node;
+mod proof;
 mod user;
 
 use std::sync::LazyLock;

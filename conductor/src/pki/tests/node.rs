@@ -37,6 +37,7 @@ const NODE: &[(&str, &str)] = &[("O", "system:nodes"), ("CN", "system:node:ci-01
 fn scope() -> NodeScope {
     NodeScope {
         node_prefix: "ci-0123456789ab-worker".into(),
+        node: None,
         profiles: vec![KUBELET, PROXY, ETCD_CLIENT, PEER],
         dns_names: vec!["kubernetes".into(), "kubernetes.default.svc".into()],
         addresses: vec!["203.0.113.7".parse().unwrap()],

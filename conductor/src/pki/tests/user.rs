@@ -5,6 +5,7 @@ use openssl::x509::extension::{ExtendedKeyUsage, KeyUsage};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 
 use super::*;
+use crate::pki::{self, Limits};
 
 const ADMIN: &[(&str, &str)] = &[("CN", "admin"), ("O", "system:masters")];
 
@@ -197,6 +198,49 @@ fn critical_key_usages_that_are_not_allowed_are_refused() {
     assert!(text.starts_with("Extension 'keyUsage' not allowed: it asks for Certificate Sign;"), "{text}");
     let agreement = KeyUsage::new().critical().key_agreement().crl_sign().build().unwrap();
     assert!(refused(&asking(agreement)).contains("asks for Key Agreement, CRL Sign;"));
+}
+
+/// Signed within limits that an operator has set.
+fn signed_within(limits: &Limits, extension: X509Extension) -> X509 {
+    let request = Request::parse_within(&asking(extension), limits).unwrap();
+    let answer = Signer::new(&AUTHORITY).unwrap().sign_for_user(&request, 365, now()).unwrap();
+    X509::from_pem(answer.as_bytes()).unwrap()
+}
+
+#[test]
+fn an_operator_may_allow_less() {
+    let limits = Limits {
+        extensions: vec![pki::Extension::KeyUsage],
+        key_usages: vec![pki::KeyUsage::KeyEncipherment],
+        allow_ca: false,
+    };
+    let certificate = signed_within(&limits, names(&["a"], &[]));
+    assert!(read(&certificate, |c| c.subject_alternative_name().unwrap().is_none()));
+    let both = KeyUsage::new().digital_signature().key_encipherment().build().unwrap();
+    assert_eq!(usage(&signed_within(&limits, both)), 0b100);
+    let critical = KeyUsage::new().critical().digital_signature().build().unwrap();
+    let refusal = Request::parse_within(&asking(critical), &limits).err().unwrap().public;
+    assert!(refusal.ends_with("asks for Digital Signature; allowed: Key Encipherment."), "{refusal}");
+    let constraints = extension(BASIC_CONSTRAINTS, true, &[0x30, 0x00]);
+    let refusal = Request::parse_within(&asking(constraints), &limits).err().unwrap().public;
+    assert!(refusal.ends_with("'basicConstraints' not allowed: allowed: keyUsage."), "{refusal}");
+}
+
+#[test]
+fn an_operator_may_allow_more() {
+    let mut limits = Limits::default();
+    limits.extensions.push(pki::Extension::NameConstraints);
+    limits.key_usages.extend([pki::KeyUsage::CertificateSign, pki::KeyUsage::DataEncipherment]);
+    let constraints = [0x30, 0x07, 0xa0, 0x05, 0x30, 0x03, 0x82, 0x01, b'a'];
+    let certificate = signed_within(&limits, extension(NAME_CONSTRAINTS, true, &constraints));
+    assert!(read(&certificate, |c| c.name_constraints().unwrap().is_some_and(|found| found.critical)));
+    // A key that signs certificates needs allow_ca as well.
+    let usages = || KeyUsage::new().data_encipherment().key_cert_sign().build().unwrap();
+    assert_eq!(usage(&signed_within(&limits, usages())), 0b1000);
+    limits.allow_ca = true;
+    assert_eq!(usage(&signed_within(&limits, usages())), 0b10_1000);
+    let certificate = signed_within(&limits, extension(BASIC_CONSTRAINTS, true, CA_TRUE));
+    assert!(read(&certificate, |certificate| certificate.is_ca()));
 }
 
 #[test]

@@ -1,0 +1,3 @@
+//! What nodes answer to orders.
+
+pub(crate) mod row;

@@ -1,0 +1,220 @@
+# shellcheck shell=bash
+# What a node does over its life: it asks every minute or two for orders, carries them out, and answers. An order
+# describes how things are to be, so that one that was missed or carried out twice does no harm.
+
+write_timers() {
+    unit_pair orders "Ask the cluster's API for orders" 'OnBootSec=1min' 'OnUnitActiveSec=90s' 'RandomizedDelaySec=30s'
+    unit_pair certificates 'Renew the certificates of this node in time' 'OnCalendar=daily' 'RandomizedDelaySec=1h' 'Persistent=true'
+    live || return 0
+    systemctl daemon-reload
+    systemctl enable --now jeroboam-orders.timer jeroboam-certificates.timer
+}
+
+# unit_pair COMMAND DESCRIPTION TIMER-LINE...: a service that runs one command of ours, and its timer.
+unit_pair() {
+    local name=$1 description=$2
+    shift 2
+    put 644 "/etc/systemd/system/jeroboam-$name.service" <<END
+[Unit]
+Description=$description
+Wants=network-online.target
+After=network-online.target
+ConditionPathExists=/var/lib/jeroboam/ready
+
+[Service]
+Type=oneshot
+ExecStart=/bin/bash $HERE/bootstrap $name
+TimeoutStartSec=30min
+UMask=0077
+END
+    {
+        say "[Unit]"
+        say "Description=$description"
+        say
+        say "[Timer]"
+        printf '%s\n' "$@"
+        say
+        say "[Install]"
+        say "WantedBy=timers.target"
+    } | put 644 "/etc/systemd/system/jeroboam-$name.timer"
+}
+
+# One at a time: the two timers, and whoever runs them by hand.
+alone() {
+    exec 9>"$ROOT/var/lib/jeroboam/lock"
+    flock -w 1200 9 || die "another run of these scripts does not end"
+}
+
+follow_orders() {
+    local orders kind uuid code=0 message log=$ROOT/var/log/jeroboam/orders.log
+    alone
+    settle_pairs
+    orders=$(api 60 GET "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/orders") || die "$(no_orders)"
+    kind=$(json_text kind <<<"$orders") || die "the API's orders cannot be read"
+    [[ $kind != nothing ]] || return 0
+    uuid=$(json_text uuid <<<"$orders")
+    say "order $kind ($uuid)"
+    (
+        trap 'printf "jeroboam error: line %s of %s: exit %s: %s\n" "$LINENO" "${BASH_SOURCE[0]##*/}" "$?" "$BASH_COMMAND" >&2' ERR
+        case $kind in
+        trust | leaf | return | commit | back) hold_authorities "$kind" "$orders" ;;
+        credential | credential-back) renew_cloud_configuration ;;
+        *) die "the order '$kind' is not known to this node's scripts; replace the node" ;;
+        esac
+    ) >"$log" 2>&1 &
+    wait $! || code=$?
+    if ((code == 0)); then
+        answer_order "{\"uuid\":$(json "$uuid"),\"state\":\"done\"}"
+        say "order $kind is carried out"
+        return 0
+    fi
+    message=$(failure_of "$log" "$code")
+    answer_order "{\"uuid\":$(json "$uuid"),\"state\":\"failed\",\"message\":$(json "$message"),\"log\":$(last_lines "$log")}"
+    die "order $kind: $message"
+}
+
+# Why the API might not answer a node that it knew.
+no_orders() {
+    local until
+    if until=$(ended "$ROOT$(certificate_path kubelet).crt"); then
+        say "the certificate of this node ended at $until, so the API does not know it any more: replace this node"
+    else
+        say "the API gives no orders (it must know this node's certificate, and this machine's clock must be right)"
+    fi
+}
+
+answer_order() {
+    api 300 POST "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/orders" "$1" >/dev/null || die "the API does not take the answer"
+}
+
+# hold_authorities KIND ORDER: trusts whom the order says, and has all certificates signed by whom it says. What is
+# trusted grows before a certificate changes and shrinks after it, so that this node is understood all the time.
+hold_authorities() {
+    local kind=$1 orders=$2 type changed=''
+    for type in kubernetes etcd front-proxy; do
+        [[ -e $ROOT$(ca_path "$type") ]] || continue
+        json_text "${type}_trust" <<<"$orders" | put 644 "/var/lib/jeroboam/trust/$type.crt"
+        json_text "${type}_issuer" <<<"$orders" | put 644 "/var/lib/jeroboam/issuer/$type.crt"
+        authorities_only "/var/lib/jeroboam/trust/$type.crt"
+        authorities_only "/var/lib/jeroboam/issuer/$type.crt"
+    done
+    [[ $kind != leaf || $NODE_ROLE != master || $NODE_INDEX != 0 ]] || restart_workloads
+    # Only what is trusted before and after: nothing shrinks yet.
+    for type in kubernetes etcd front-proxy; do
+        [[ -e $ROOT$(ca_path "$type") ]] || continue
+        union "$type"
+    done
+    [[ -z $changed ]] || restart_services
+    changed=
+    each_certificate reissue
+    [[ -z $changed ]] || restart_services
+    changed=
+    for type in kubernetes etcd front-proxy; do
+        [[ -e $ROOT$(ca_path "$type") ]] || continue
+        install_authority "$type" <"$ROOT/var/lib/jeroboam/trust/$type.crt"
+    done
+    [[ -z $changed ]] || restart_services
+    rm -rf "$ROOT/var/lib/jeroboam/trust" "$ROOT/var/lib/jeroboam/issuer"
+}
+
+# authorities_only FILE: every certificate in it is an authority's.
+authorities_only() {
+    local text
+    text=$(openssl crl2pkcs7 -nocrl -certfile "$ROOT$1" | openssl pkcs7 -print_certs -text -noout) || text=
+    [[ $text == *CA:TRUE* && $text != *CA:FALSE* ]] || die "$1 of the order holds something else than authorities"
+}
+
+# union TYPE: trusts what was trusted and what will be; sets `changed`.
+union() {
+    local file trust=$ROOT/var/lib/jeroboam/trust/$1.crt
+    file=$ROOT$(ca_path "$1")
+    cat "$file" "$trust" | unique_certificates >"$trust.union"
+    install_authority "$1" <"$trust.union"
+}
+
+# The certificates on standard input, each once, in the order in which they come.
+unique_certificates() {
+    awk '/-----BEGIN CERTIFICATE-----/ { text = "" } { text = text $0 "\n" }
+        /-----END CERTIFICATE-----/ { if (!seen[text]++) printf "%s", text }'
+}
+
+# install_authority TYPE: puts what comes in as trusted, and sets `changed` where that is new.
+install_authority() {
+    local path text
+    path=$(ca_path "$1")
+    text=$(unique_certificates)
+    [[ $text != "$(<"$ROOT$path")" ]] || return 0
+    put 644 "$path" <<<"$text"
+    say "trusted for $1: $(grep -c BEGIN <<<"$text") certificates"
+    # Read by the caller.
+    # shellcheck disable=SC2034
+    changed=yes
+}
+
+# reissue NAME CA...: a new certificate where the present one is not by the issuer of the order; sets `changed`.
+reissue() {
+    local path issuer=$ROOT/var/lib/jeroboam/issuer/$2.crt
+    path=$ROOT$(certificate_path "$1")
+    if [[ -e $path.crt ]] && openssl verify -no-CApath -no-CAstore -partial_chain -CAfile "$issuer" "$path.crt"; then
+        return 0
+    fi
+    ISSUER=$issuer new_certificate "$@"
+    # shellcheck disable=SC2034
+    changed=yes
+}
+
+# What reads certificates only when it starts, one after the other, each healthy before the next.
+restart_services() {
+    local name
+    write_kubeconfigs
+    live || return 0
+    if [[ $NODE_ROLE == master ]]; then
+        wait_for 300 "etcd to be healthy before its restart" etcd_is_healthy
+        systemctl restart etcd
+        wait_for 300 "etcd to be healthy after its restart" etcd_is_healthy
+        for name in kube-apiserver kube-controller-manager kube-scheduler; do
+            stop_container "$name"
+        done
+        wait_for 300 "this master's API server to say that it is ready" kubernetes /readyz >/dev/null
+    fi
+    systemctl restart kubelet
+    wait_for 300 "the kubelet to be healthy" kubelet_is_healthy
+}
+
+# stop_container NAME: ends a container of a static pod, which the kubelet starts anew.
+stop_container() {
+    local id
+    for id in $(ctr -n k8s.io containers list -q "labels.\"io.kubernetes.container.name\"==$1"); do
+        ctr -n k8s.io tasks kill --signal SIGTERM "$id" || true
+    done
+}
+
+# Programs in pods read whom to trust when they start: ours do so now, before API servers show new certificates.
+restart_workloads() {
+    live || return 0
+    local namespace
+    for namespace in kube-system kube-flannel; do
+        as_admin -n "$namespace" rollout restart daemonsets,deployments || true
+    done
+}
+
+# The cluster's credential as it is now, where it is not in the cluster already.
+renew_cloud_configuration() {
+    local sum file=/var/lib/jeroboam/cloud-config.sum text
+    text=$(cloud_config_text)
+    sum=$(sha256sum <<<"$text")
+    [[ ! -r $ROOT$file || $(<"$ROOT$file") != "${sum%% *}" ]] || return 0
+    if live; then
+        put_cloud_configuration "$text"
+        restart_credential_users
+    fi
+    put 600 "$file" <<<"${sum%% *}"
+}
+
+# Pods that hold the credential as a file read it when they start; whoever owns them makes new ones.
+restart_credential_users() {
+    local name rest form='{range .items[*]}{.metadata.name} {.spec.volumes[*].secret.secretName}{"\n"}{end}'
+    while read -r name rest; do
+        [[ " $rest " != *" cloud-config "* ]] || as_admin -n kube-system delete pod --wait=false "$name"
+    done < <(as_admin -n kube-system get pods -o "jsonpath=$form")
+}
