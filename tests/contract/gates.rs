@@ -44,7 +44,7 @@ fn gate(uuid: &str, ask: impl Fn() -> Ask<'static>, begins: &[&str], refusal: u1
 #[test]
 fn the_number_of_workers_changes_in_stable_and_failed_statuses() {
     let uuid = complete(json!({}));
-    let mut next = (2..).into_iter();
+    let mut next = 2..;
     let counts = std::cell::RefCell::new(&mut next);
     let ask =
         || patch(format!("/v1/clusters/{uuid}")).with(replace("/node_count", counts.borrow_mut().next().unwrap()));
