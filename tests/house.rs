@@ -104,6 +104,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("utoipa", &["api/src/"]),
     ("reqwest", &["conductor/src/openstack/"]),
     ("duroxide", &["conductor/src/engine/"]),
+    ("lapin", &["conductor/src/watch/"]),
     ("openssl", &["conductor/src/pki/", "conductor/src/secret.rs", "conductor/src/secret/"]),
     ("tera", &["drivers/src/"]),
     ("clap", &["src/"]),

@@ -7,6 +7,9 @@ use http::request::Parts;
 
 use crate::error::{Error, Result};
 
+/// The longest name of anything, in characters.
+const LONGEST: usize = 255;
+
 /// The only identifier of a path: a UUID or a name.
 pub struct Ident(pub String);
 
@@ -37,6 +40,9 @@ impl<S: Sync + Send> FromRequestParts<S> for Segments {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         match Path::<HashMap<String, String>>::from_request_parts(parts, state).await {
+            Ok(Path(segments)) if segments.values().any(|segment| segment.chars().count() > LONGEST) => {
+                Err(Error::no_such_path().because("an identifier longer than any of ours"))
+            }
             Ok(Path(segments)) => Ok(Self(segments)),
             // The only reason is a segment that is not UTF-8; nothing of ours has such a name.
             Err(why) => Err(Error::no_such_path().because(why.to_string())),

@@ -44,7 +44,8 @@ impl Listing {
             Some(text) => Some(marker(&text).ok_or_else(|| Error::field("marker", &text, allowed))?),
             None => None,
         };
-        Ok(Self { limit, marker, sort_key: given.text("sort_key"), sort_dir: given.text("sort_dir") })
+        let (sort_key, sort_dir) = (word(given, "sort_key")?, word(given, "sort_dir")?);
+        Ok(Self { limit, marker, sort_key, sort_dir })
     }
 
     /// The page, of `max_limit` entries at most.
@@ -53,6 +54,14 @@ impl Listing {
     /// 400 for a limit that is not positive or an unknown direction.
     pub fn page(self, max_limit: u64) -> Result<Page> {
         Ok(Page::read(self.limit, self.marker, self.sort_key, self.sort_dir.as_deref(), max_limit)?)
+    }
+}
+
+/// A word, of which the listing knows whether it is a right one; nothing that is longer than any.
+fn word(given: &mut Given, name: &str) -> Result<Option<String>> {
+    match given.text(name) {
+        Some(text) if text.chars().count() > 64 => Err(Error::field(name, &text, "Allowed: at most 64 characters.")),
+        other => Ok(other),
     }
 }
 
@@ -113,6 +122,14 @@ mod tests {
         assert!(page("marker=x").unwrap_err().contains("Allowed: a UUID."));
         let uuid = Uuid::new_v4().to_string();
         assert_eq!(page(&format!("marker={uuid}")).unwrap().marker, Some(uuid));
+    }
+
+    #[test]
+    fn what_is_longer_than_any_word_is_not_repeated() {
+        for name in ["sort_key", "sort_dir"] {
+            let refused = page(&format!("{name}={}", "x".repeat(3000))).unwrap_err();
+            assert!(refused.contains(name) && refused.chars().count() < 300, "{refused}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::openstack::{Cloud, Session, Validator};
-use crate::{Error, Result, database, secret};
+use crate::{Error, Result, database, secret, watch};
 
 /// The service's hands: records, cloud, keys and drivers.
 pub struct Conductor {
@@ -49,6 +49,7 @@ impl Conductor {
         let db = database::connect(&config).await?;
         database::prepare(&db).await?;
         let sealer = secret::Sealer::load(&config.key_file()).map_err(|error| Error::invalid(error.to_string()))?;
+        watch::notifications::check(&config.notifications)?;
         let cloud = Cloud::new(&config)?;
         let tokens = Validator::new(&cloud);
         let trustees = Cache::builder().max_capacity(1000).time_to_idle(Duration::from_secs(3600)).build();

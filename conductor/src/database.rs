@@ -17,11 +17,11 @@ use secrecy::ExposeSecret;
 
 /// What a query of a store runs on: the database, or a transaction that its caller has begun.
 pub use sea_orm::ConnectionTrait as Connection;
-/// The database itself, as [`open`]ed.
+/// The database itself, as [`connect`] gives it.
 pub use sea_orm::DatabaseConnection as Records;
 
 use crate::{Config, Error, Kind, Result};
-use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, operation, quota, service};
+use crate::{certificate, cluster, cluster_template, lease, node, nodegroup, notification, operation, quota, service};
 
 /// How long a writer waits for another one, and a request for a free connection.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -147,6 +147,7 @@ pub fn expected_tables() -> Vec<Columns> {
         table::<node::row::Entity>(),
         table::<node::token::Entity>(),
         table::<nodegroup::row::Entity>(),
+        table::<notification::row::Entity>(),
         table::<operation::row::Entity>(),
         table::<quota::row::Entity>(),
         table::<quota::usage::Entity>(),

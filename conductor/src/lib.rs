@@ -16,6 +16,7 @@ pub mod lease;
 pub mod lookup;
 pub mod node;
 pub mod nodegroup;
+pub mod notification;
 pub mod openstack;
 pub mod operation;
 pub mod page;

@@ -34,6 +34,8 @@ mod errors;
 mod gate;
 #[path = "store/nodes.rs"]
 mod nodes;
+#[path = "store/notifications.rs"]
+mod notifications;
 #[path = "store/operations.rs"]
 mod operations;
 #[path = "store/pages.rs"]

@@ -9,6 +9,7 @@
 
 mod column;
 mod m20261121;
+mod m20261122_notifications;
 mod m20261122_operations;
 mod m20261123_nodegroups;
 mod step;
@@ -21,7 +22,12 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let all = [m20261121::STEPS, m20261122_operations::STEPS, m20261123_nodegroups::STEPS];
+        let all = [
+            m20261121::STEPS,
+            m20261122_operations::STEPS,
+            m20261123_nodegroups::STEPS,
+            m20261122_notifications::STEPS,
+        ];
         all.into_iter().flatten().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
     }
 }

@@ -154,10 +154,15 @@ impl Service {
 
     /// The unmodified client, to which this service is the cloud's; `arguments` as typed after `openstack`.
     pub fn openstack(&self, login: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
+        CLOUD.openstack(&self.login(login), arguments)
+    }
+
+    /// The same login to a cloud whose catalog names this service.
+    pub fn login(&self, login: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let relay = self.relay.get_or_init(|| Relay::to_service(self.port));
         let mut login = login.clone();
         login.insert("OS_AUTH_URL".to_owned(), relay.auth_url());
-        CLOUD.openstack(&login, arguments)
+        login
     }
 
     /// A request at the newest microversion with that token; `path` begins after `/v1`.

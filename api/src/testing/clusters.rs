@@ -155,6 +155,9 @@ async fn clusters_go_by_uuid_or_by_a_name_that_only_they_have() {
     assert_eq!(refused, (409, text.to_owned()));
     let refused = service.refused(READER, &format!("GET /v1/clusters/{ABSENT}"), Value::Null).await;
     assert_eq!(refused, (404, format!("Cluster {ABSENT} could not be found.")));
+    // A name that nothing can have is not repeated.
+    let refused = service.refused(READER, &format!("GET /v1/clusters/{}", "a".repeat(3000)), Value::Null).await;
+    assert_eq!(refused, (404, String::new()));
 }
 
 #[tokio::test]

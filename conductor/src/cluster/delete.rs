@@ -20,7 +20,7 @@ const PATIENCE: TimeDelta = TimeDelta::hours(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Heat's API gives its engine this long (`rpc_response_timeout`, 60 s by default) to take a stack in, and some more.
-pub(crate) const HEATS_LONGEST_ANSWER: TimeDelta = TimeDelta::seconds(90);
+const HEATS_LONGEST_ANSWER: TimeDelta = TimeDelta::seconds(90);
 
 /// How many times Heat is asked anew to delete a stack whose deletion it failed.
 const TRIES: u64 = 5;
@@ -51,10 +51,10 @@ async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> R
     if active.iter().any(|active| active.kind == KIND.name) {
         return Ok(false);
     }
-    operation::store::supersede(&transaction, uuid).await?;
     store::set_status(&transaction, uuid, Status::DeleteInProgress, None).await?;
     let changes = nodegroup::store::Changes { status: Some(Status::DeleteInProgress), ..Default::default() };
     nodegroup::store::change_all(&transaction, uuid, changes).await?;
+    operation::store::supersede(&transaction, uuid).await?;
     operation::store::insert(&transaction, operation).await?;
     transaction.commit().await?;
     Ok(true)
@@ -85,7 +85,8 @@ async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
         None => None,
     };
     let Some(stack) = found.filter(|stack| stack.stack_status != "DELETE_COMPLETE") else {
-        return match may_appear(conductor, work).await? {
+        let unknown = work.cluster.stack_id.is_none();
+        return match may_appear(conductor, work, |nodegroup| unknown && nodegroup.is_none()).await? {
             Some(longest) => Ok(Next::Wait(longest)),
             None => forget_stack(conductor, work).await,
         };
@@ -106,13 +107,16 @@ async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
 }
 
 /// How long to wait for a stack that Heat was asked for and that is not there: this process may have been killed, or the
-/// connection lost, while Heat was still making its record.
-async fn may_appear(conductor: &Conductor, work: &Work) -> Result<Option<Duration>> {
-    if work.cluster.stack_id.is_some() {
-        return Ok(None);
-    }
+/// connection lost, while Heat was still making its record. `of` says whose stack it is: of which nodegroup, or of the
+/// cluster itself.
+pub(crate) async fn may_appear(
+    conductor: &Conductor,
+    work: &Work,
+    of: impl Fn(Option<&str>) -> bool,
+) -> Result<Option<Duration>> {
     let earlier = operation::store::superseded(&conductor.db, &work.cluster.uuid).await?;
-    let asked = earlier.iter().filter_map(|old| old.progress.as_ref()?.get("submitting")?.as_i64()).max();
+    let earlier = earlier.iter().filter(|old| of(old.nodegroup_uuid.as_deref()));
+    let asked = earlier.filter_map(|old| old.progress.as_ref()?.get("submitting")?.as_i64()).max();
     let left = asked.map_or(0, |asked| asked + HEATS_LONGEST_ANSWER.num_seconds() - now().timestamp());
     let left = u64::try_from(left).ok().filter(|left| *left > 0);
     if let Some(left) = left {
@@ -176,8 +180,12 @@ async fn secrets(conductor: &Conductor, work: &Work) -> StepResult {
 /// Removes the rows; from now on the cluster is absent.
 async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
     let transaction = database::begin(&conductor.db).await?;
+    store::take(&transaction, &work.cluster.uuid).await?;
+    // The notification of the end is made from the rows that go then.
+    if !operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await? {
+        return Ok(Next::Done);
+    }
     store::remove(&transaction, &work.cluster.uuid).await?;
-    operation::store::finish(&transaction, &work.operation.uuid, End::succeeded()).await?;
     transaction.commit().await.map_err(crate::Error::from)?;
     tracing::info!(name = %work.cluster.name, "cluster deleted");
     Ok(Next::Done)

@@ -1,7 +1,7 @@
 //! Settling a cluster: complete or failed, in one transaction with its operation.
 
-use drivers::Addresses;
 use crate::database::Connection;
+use drivers::Addresses;
 
 use super::{Action, Changes, Status, store};
 use crate::nodegroup::Nodegroup;
@@ -58,22 +58,17 @@ impl Ending {
 
 /// Ends the operation and gives its nodegroups their status, and the cluster its own if no other operation of it is
 /// under way; `changes` are made to the cluster in any case. False, and nothing done, when it had ended before. Run it
-/// in one transaction with what else goes with the end.
+/// in one transaction with what else goes with the end, and after that, so that the notification tells of it.
 ///
 /// The last operation to end decides: the cluster is `UPDATE_FAILED` when any nodegroup has failed.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn close(
-    c: &impl Connection,
-    operation: &Operation,
-    ending: &Ending,
-    mut changes: Changes,
-) -> Result<bool> {
+pub async fn close(c: &impl Connection, operation: &Operation, ending: &Ending, mut changes: Changes) -> Result<bool> {
     // Two that end at the same time must see each other: the cluster's row comes first.
     let uuid = &operation.cluster_uuid;
     store::take(c, uuid).await?;
-    if !operation::store::finish(c, &operation.uuid, ending.end()?).await? {
+    if !operation::store::is_active(c, &operation.uuid).await? {
         return Ok(false);
     }
     let kind = Kind::find(&operation.kind);
@@ -86,14 +81,14 @@ pub async fn close(
             None => drop(nodegroup::store::change_defaults(c, uuid, changes).await?),
         }
     }
-    if operation::store::active(c, uuid).await?.is_empty() {
+    if operation::store::active(c, uuid).await?.iter().all(|active| active.uuid == operation.uuid) {
         let own = ending.status(kind.map_or(Action::Update, |kind| kind.cluster));
         let nodegroups = nodegroup::store::of_clusters(c, std::slice::from_ref(uuid)).await?;
         let (status, reason) = decided(own, reason, &nodegroups);
         (changes.status, changes.status_reason) = (Some(status), Some(Some(reason)));
     }
     store::change(c, uuid, changes).await?;
-    Ok(true)
+    operation::store::finish(c, &operation.uuid, ending.end()?).await
 }
 
 /// The cluster's status: its last operation's, unless a nodegroup is left that has failed.
@@ -145,9 +140,7 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
         ..Default::default()
     };
     let transaction = database::begin(&conductor.db).await?;
-    if !close(&transaction, &work.operation, &Ending::Complete(reason), changes).await? {
-        return Ok(());
-    }
+    store::take(&transaction, uuid).await?;
     for group in work.nodegroups.iter().filter(|group| group.is_default) {
         let nodes = if group.role == "master" { &addresses.master_addresses } else { &addresses.node_addresses };
         let changes = nodegroup::store::Changes {
@@ -161,7 +154,9 @@ async fn settle_complete(conductor: &Conductor, work: &Work, addresses: &Address
         // Every node has its certificates: the tokens, which readers of the project can find in Heat, open nothing more.
         node::store::delete_tokens(&transaction, uuid, None).await?;
     }
-    transaction.commit().await?;
+    if close(&transaction, &work.operation, &Ending::Complete(reason), changes).await? {
+        transaction.commit().await?;
+    }
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 //!
 //! The cluster's row is taken first, so that of several requests at once each sees what those before it have begun.
 
-use chrono::TimeDelta;
 use crate::database::Connection;
+use chrono::TimeDelta;
 
 use super::{Changes, Cluster, Status, View, store};
 use crate::column::{Moment, now};

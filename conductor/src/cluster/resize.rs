@@ -292,9 +292,7 @@ async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count:
     // What was removed cannot come back: where that was undone, other nodes came, and need the token.
     let all_in = matches!(ending, Ending::Complete(_)) || noted(work, "removed").is_empty();
     let transaction = database::begin(&conductor.db).await?;
-    if !close(&transaction, &work.operation, ending, Changes::default()).await? {
-        return Ok(Next::Done);
-    }
+    super::store::take(&transaction, &work.cluster.uuid).await?;
     let changes = nodegroup::store::Changes {
         node_count: node_count.and_then(|count| i32::try_from(count).ok()),
         node_addresses: Some(addresses.into()),
@@ -306,6 +304,9 @@ async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count:
     }
     // One that left may have said something since.
     node::store::keep_only(&transaction, &group.uuid, &names).await?;
+    if !close(&transaction, &work.operation, ending, Changes::default()).await? {
+        return Ok(Next::Done);
+    }
     transaction.commit().await.map_err(Error::from)?;
     tracing::info!(nodegroup = %group.name, size = group.node_count, "nodegroup settled");
     Ok(Next::Done)

@@ -27,6 +27,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// Heat.
     pub heat: Heat,
+    /// Events for other services.
+    pub notifications: Notifications,
     /// Who may do what.
     pub policy: Policy,
     /// Limits per project.
@@ -221,6 +223,28 @@ pub enum GlobalIndex {
     Off,
 }
 
+/// `[notifications]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notifications {
+    /// The broker, as `amqps://user:password@host:5671/vhost`; absent means that nothing is notified.
+    #[serde(deserialize_with = "given_secret")]
+    pub url: Option<SecretString>,
+    /// PEM file with the authority of an `amqps` broker; absent means the system's.
+    #[serde(deserialize_with = "given")]
+    pub cafile: Option<PathBuf>,
+    /// The topic exchange to publish to.
+    pub exchange: String,
+    /// The first part of the routing key; the second is the priority, `info` or `error`.
+    pub topic: String,
+    /// Whether an exchange and queues that we have to make survive a restart of the broker.
+    pub durable: bool,
+    /// Hours that an event waits for a broker that is away, at most.
+    pub keep_hours: u32,
+    /// Events that wait for a broker that is away, at most.
+    pub keep_count: u32,
+}
+
 /// `[policy]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -300,6 +324,7 @@ impl Default for Config {
             trust: Trust::default(),
             secrets: Secrets::default(),
             heat: Heat::default(),
+            notifications: Notifications::default(),
             policy: Policy::default(),
             quota: Quota::default(),
             drivers: Drivers::default(),
@@ -351,6 +376,20 @@ impl Default for Secrets {
 impl Default for Heat {
     fn default() -> Self {
         Self { act_as: ActAs::Auto, poll_interval_s: 5, global_index: GlobalIndex::Auto }
+    }
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self {
+            url: None,
+            cafile: None,
+            exchange: "openstack".into(),
+            topic: "notifications".into(),
+            durable: false,
+            keep_hours: 24,
+            keep_count: 10_000,
+        }
     }
 }
 

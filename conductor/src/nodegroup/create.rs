@@ -284,13 +284,14 @@ async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
     };
     let reason = format!("Nodegroup {}: stack CREATE completed successfully", group.name);
     let transaction = database::begin(&conductor.db).await?;
-    if !close(&transaction, &work.operation, &Ending::Complete(reason), Changes::default()).await? {
-        return Ok(Next::Done);
-    }
+    cluster::store::take(&transaction, &work.cluster.uuid).await?;
     store::change(&transaction, &group.uuid, changes).await?;
     if cluster::nodes_report(conductor, &work.cluster) {
         // Every node has its certificates: the token, which readers of the project can find in Heat, opens nothing more.
         node::store::delete_tokens(&transaction, &work.cluster.uuid, Some(&group.uuid)).await?;
+    }
+    if !close(&transaction, &work.operation, &Ending::Complete(reason), Changes::default()).await? {
+        return Ok(Next::Done);
     }
     transaction.commit().await.map_err(Error::from)?;
     tracing::info!(nodegroup = %group.uuid, "nodegroup complete");

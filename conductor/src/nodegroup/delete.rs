@@ -96,8 +96,12 @@ async fn stack(conductor: &Conductor, work: &Work) -> StepResult {
     };
     // A stack of that name that is not ours is left alone.
     let ours = |stack: &heat::Stack| group.stack_id.is_some() || stack.tags.contains(&name::tag_of(&work.cluster.uuid));
+    let unknown = |of: Option<&str>| group.stack_id.is_none() && of == Some(group.uuid.as_str());
     match found.filter(|stack| stack.stack_status != "DELETE_COMPLETE" && ours(stack)) {
-        None => Ok(may_appear(conductor, work, &[group]).await?.unwrap_or(Next::Done)),
+        None => {
+            let longest = cluster::delete::may_appear(conductor, work, unknown).await?;
+            Ok(longest.map_or(Next::Done, Next::Wait))
+        }
         Some(stack) => going(conductor, work, &session, (&stack.stack_name, &stack.id, &stack.stack_status)).await,
     }
 }
@@ -114,9 +118,13 @@ pub(crate) async fn all(conductor: &Conductor, work: &Work) -> StepResult {
     for stack in &stacks {
         next = going(conductor, work, &session, (&stack.stack_name, &stack.id, &stack.stack_status)).await?;
     }
-    if next == Next::Done {
-        let groups: Vec<_> = work.nodegroups.iter().filter(|group| !group.is_default).collect();
-        next = may_appear(conductor, work, &groups).await?.unwrap_or(Next::Done);
+    let unknown = |of: Option<&str>| {
+        work.nodegroups.iter().any(|group| group.stack_id.is_none() && of == Some(group.uuid.as_str()))
+    };
+    if next == Next::Done
+        && let Some(longest) = cluster::delete::may_appear(conductor, work, unknown).await?
+    {
+        return Ok(Next::Wait(longest));
     }
     if next == Next::Done {
         // From now on it is the cluster's own stack that is followed.
@@ -125,30 +133,18 @@ pub(crate) async fn all(conductor: &Conductor, work: &Work) -> StepResult {
     Ok(next)
 }
 
-/// A wait for a stack that Heat was asked for and that is not there: the process may have been killed, or the connection
-/// lost, while Heat was still making its record.
-async fn may_appear(conductor: &Conductor, work: &Work, groups: &[&Nodegroup]) -> Result<Option<Next>> {
-    let unseen = |uuid: &str| groups.iter().any(|group| group.uuid == uuid && group.stack_id.is_none());
-    let earlier = operation::store::superseded(&conductor.db, &work.cluster.uuid).await?;
-    let earlier = earlier.iter().filter(|old| old.nodegroup_uuid.as_deref().is_some_and(unseen));
-    let asked = earlier.filter_map(|old| old.progress.as_ref()?.get("submitting")?.as_i64()).max();
-    let longest = cluster::delete::HEATS_LONGEST_ANSWER.num_seconds();
-    let left = asked.map_or(0, |asked| asked + longest - now().timestamp());
-    Ok(u64::try_from(left).ok().filter(|left| *left > 0).map(|left| Next::Wait(Duration::from_secs(left.min(5)))))
-}
-
 /// A stack that is to go: Heat is asked to delete it, again where that has failed, and the watcher says when it is gone.
 async fn going(
     conductor: &Conductor,
     work: &Work,
     session: &Session,
-    (stack_name, id, status): (&str, &str, &str),
+    (stack, id, status): (&str, &str, &str),
 ) -> StepResult {
     if status == "DELETE_FAILED" {
         let tries = |progress: &serde_json::Value| progress["stacks"][id].as_u64().unwrap_or(0);
         if work.operation.progress.as_ref().map_or(0, tries) >= TRIES {
-            let stack = heat::get(session, stack_name, id, false).await?;
-            let Some(stack) = stack else { return Ok(Next::Wait(progress::LONGEST_WAIT)) };
+            let failed = heat::get(session, stack, id, false).await?;
+            let Some(stack) = failed else { return Ok(Next::Wait(progress::LONGEST_WAIT)) };
             return Err(Failure::Final(progress::stack_fault(session, &stack).await?));
         }
         tracing::warn!(stack = %id, "Heat failed to delete the nodegroup's stack; asking again");
@@ -157,15 +153,14 @@ async fn going(
     }
     if status != "DELETE_IN_PROGRESS" {
         let cluster = work.cluster.stack_name.as_deref().unwrap_or_default();
-        let of = |group: &&Nodegroup| {
-            name::of_nodegroup_stack(cluster, &group.uuid) == stack_name && group.stack_id.is_none()
-        };
+        let of =
+            |group: &&Nodegroup| group.stack_id.is_none() && name::of_nodegroup_stack(cluster, &group.uuid) == stack;
         if let Some(group) = work.nodegroups.iter().find(of) {
             // From now on it is known to have been there.
             let changes = store::Changes { stack_id: Some(Some(id.to_owned())), ..Default::default() };
             store::change(&conductor.db, &group.uuid, changes).await?;
         }
-        heat::delete(session, stack_name, id).await?;
+        heat::delete(session, stack, id).await?;
     }
     operation::store::follow(&conductor.db, &work.operation.uuid, id).await?;
     Ok(Next::Wait(progress::LONGEST_WAIT))

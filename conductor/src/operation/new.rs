@@ -40,6 +40,7 @@ pub(crate) fn by(
         deadline,
         request_id: REQUEST_ID.try_with(Clone::clone).ok(),
         token,
+        notifies: conductor.config.notifications.url.is_some(),
     })
 }
 

@@ -78,6 +78,8 @@ pub struct Model {
     pub observed_reason: Option<String>,
     /// When it was seen.
     pub observed_at: Option<Moment>,
+    /// Whether its beginning and end are notified.
+    pub notifies: bool,
     /// The engine's identifier of its workflow: `<cluster uuid>/<kind>/<number>`.
     pub instance: String,
 }

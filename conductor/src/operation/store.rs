@@ -12,6 +12,7 @@ use super::row::{ActiveModel, Column, Entity};
 use super::{Fault, Operation, State};
 use crate::cluster::row as cluster;
 use crate::column::{Moment, now};
+use crate::notification::{self, Outcome};
 use crate::{Error, Result};
 
 /// Observations written by one statement.
@@ -40,6 +41,8 @@ pub struct NewOperation {
     pub request_id: Option<String>,
     /// The requester's token, sealed.
     pub token: Option<Vec<u8>>,
+    /// Whether its beginning and end are notified.
+    pub notifies: bool,
 }
 
 /// What the watcher saw of an operation's stack.
@@ -122,11 +125,13 @@ pub async fn insert(c: &impl ConnectionTrait, new: NewOperation) -> Result<Opera
         observed_status: None,
         observed_reason: None,
         observed_at: None,
+        notifies: new.notifies,
     };
     let mut row = ActiveModel::from(operation.clone()).reset_all();
     row.id = ActiveValue::NotSet;
     let inserted = Entity::insert(row).exec(c).await.map_err(|error| taken(error, &operation.cluster_uuid))?;
     operation.id = inserted.last_insert_id;
+    notification::store::record(c, &operation, Outcome::Pending).await?;
     Ok(operation)
 }
 
@@ -382,11 +387,14 @@ pub async fn observe(c: &impl ConnectionTrait, observations: &[Observation], at:
 }
 
 /// Ends the operation, lets the next one in and forgets the requester's token; false when it had ended before. Run it
-/// in one transaction with the change of the cluster's status that goes with it.
+/// in one transaction with the change of the cluster's status that goes with it, and after that change: the notification
+/// of the end says what the records say then, and transactions that lock in the same order do not lock each other out. A
+/// transaction in which it is false must not be committed.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn finish(c: &impl ConnectionTrait, uuid: &str, end: End) -> Result<bool> {
+    let outcome = if end.state == State::Succeeded { Outcome::Success } else { Outcome::Failure };
     let row = ActiveModel {
         state: ActiveValue::Set(end.state),
         code: ActiveValue::Set(end.code),
@@ -397,7 +405,13 @@ pub async fn finish(c: &impl ConnectionTrait, uuid: &str, end: End) -> Result<bo
         token: ActiveValue::Set(None),
         ..Default::default()
     };
-    set(c, uuid, row).await
+    if !set(c, uuid, row).await? {
+        return Ok(false);
+    }
+    if let Some(ended) = find(c, uuid).await? {
+        notification::store::record(c, &ended, outcome).await?;
+    }
+    Ok(true)
 }
 
 /// Ends all active operations of the cluster because another one takes their place, and returns them as they were. Run

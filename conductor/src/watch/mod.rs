@@ -2,6 +2,7 @@
 
 pub(crate) mod dispatch;
 pub(crate) mod heartbeat;
+pub(crate) mod notifications;
 pub(crate) mod retention;
 pub(crate) mod stacks;
 

@@ -143,6 +143,7 @@ pub fn operation(cluster: &Cluster, kind: &str) -> NewOperation {
         input: json!({"nested": {"list": [1, 2.5, null, true, "ä"]}}),
         deadline: None,
         request_id: Some("req-1".into()),
+        notifies: false,
         token: Some(vec![0, 159, 255]),
     }
 }

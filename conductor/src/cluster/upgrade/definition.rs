@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use drivers::{ClusterSpec, Image, Previous, Stack, Transition};
 use crate::database::Connection;
+use drivers::{ClusterSpec, Image, Previous, Stack, Transition};
 use serde::{Deserialize, Serialize};
 
 use super::request::Input;

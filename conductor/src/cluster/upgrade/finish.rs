@@ -36,14 +36,15 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
         return Err(Failure::Final(Fault::new(Code::Vanished, text)));
     }
     let ending = Ending::Complete("Stack UPDATE completed successfully".to_owned());
-    if !close(&transaction, &work.operation, &ending, changes).await? {
-        return Ok(Next::Done);
-    }
+    cluster::store::take(&transaction, &work.cluster.uuid).await?;
     for (group, changes) in of_groups {
         nodegroup::store::change(&transaction, &group.uuid, changes).await?;
         if cluster::nodes_report(conductor, &work.cluster) {
             node::store::delete_tokens(&transaction, &work.cluster.uuid, Some(&group.uuid)).await?;
         }
+    }
+    if !close(&transaction, &work.operation, &ending, changes).await? {
+        return Ok(Next::Done);
     }
     transaction.commit().await.map_err(Error::from)?;
     tracing::info!(template = %input.template, "upgrade complete");

@@ -1,0 +1,164 @@
+//! What happens to clusters reaches other services of the cloud: by a real RabbitMQ, read by the real oslo.messaging.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
+
+mod rabbit;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rabbit::Rabbit;
+use serde_json::{Value, json};
+use support::cloud::CLOUD;
+use support::service::Service;
+use support::{unique, wait_for};
+
+/// Another service of the cloud.
+struct Listener {
+    process: Child,
+    lines: Receiver<Value>,
+    /// By cluster and identifier, in the order of their arrival.
+    heard: Vec<Value>,
+}
+
+impl Listener {
+    fn start(rabbit: &Rabbit) -> Self {
+        let mut process = Command::new(CLOUD.text("/paths/python"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/notifications/listen.py"))
+            .arg(rabbit.url("rabbit"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in output.lines() {
+                let Ok(line) = line else { return };
+                if sender.send(serde_json::from_str(&line).unwrap()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { process, lines, heard: Vec::new() }
+    }
+
+    /// Waits until this has been heard of the cluster, and gives all of it; no identifier twice.
+    fn hears(&mut self, cluster: &str, expected: &[(&str, &str, &str)]) -> Vec<Value> {
+        wait_for("the notifications", Duration::from_secs(60), || {
+            self.heard.extend(self.lines.try_iter());
+            let about: Vec<_> =
+                self.heard.iter().filter(|event| event["payload"]["target"]["id"] == cluster).cloned().collect();
+            (about.len() >= expected.len()).then_some(())
+        });
+        let mut seen = BTreeMap::new();
+        let about = self.heard.iter().filter(|event| event["payload"]["target"]["id"] == cluster);
+        let about: Vec<_> = about
+            .filter(|event| seen.insert(event["metadata"]["message_id"].to_string(), ()).is_none())
+            .cloned()
+            .collect();
+        let told = about.iter().map(|event| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (text(&event["event_type"]), text(&event["priority"]), text(&event["payload"]["outcome"]))
+        });
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(action, priority, outcome)| {
+                (format!("magnum.cluster.{action}"), (*priority).to_owned(), (*outcome).to_owned())
+            })
+            .collect();
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        about
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _gone = self.process.kill().and_then(|()| self.process.wait());
+    }
+}
+
+fn waiting(service: &Service) -> i64 {
+    service.rows("SELECT count(*) FROM notification")[0][0].as_i64().unwrap()
+}
+
+fn all_sent(service: &Service) {
+    wait_for("all notifications to be sent", Duration::from_secs(90), || (waiting(service) == 0).then_some(()));
+}
+
+/// A broker that is away at first, and one that crashes: no operation waits for it, and nothing is lost.
+#[test]
+fn whatever_becomes_of_the_broker_every_event_arrives() {
+    let mut rabbit = Rabbit::absent();
+    let service = Service::start(&[
+        ("JEROBOAM__NOTIFICATIONS__URL", &rabbit.url("amqp")),
+        ("JEROBOAM__NOTIFICATIONS__DURABLE", "true"),
+    ]);
+    let token = CLOUD.token("demo");
+    let template = service.template(&token, json!({}));
+    let cluster = service.cluster(&token, &template, json!({"node_count": 0, "labels": {"told": "yes"}}));
+    let shown = service.complete(&token, &cluster);
+    assert_eq!(waiting(&service), 2, "they wait for the broker");
+    assert!(service.log().contains("notifications cannot be sent; trying again"));
+
+    rabbit.start();
+    all_sent(&service);
+    let mut listener = Listener::start(&rabbit);
+    let about = listener.hears(&cluster, &[("create", "INFO", "pending"), ("create", "INFO", "success")]);
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let [pending, success] = &about[..] else { panic!("{about:?}") };
+    assert_eq!(success["publisher_id"], format!("container-infra.{}", host.trim()));
+    assert_eq!(success["context"]["project_id"], CLOUD.project("demo"));
+    let content = |event: &Value| event["payload"]["target"]["attachments"][0]["content"].clone();
+    assert_eq!(content(pending)["status"], "CREATE_IN_PROGRESS");
+    for member in ["status", "status_reason", "api_address", "master_addresses", "labels", "node_count", "master_count"]
+    {
+        assert_eq!(content(success)[member], shown[member], "{member}");
+    }
+    assert_eq!(content(success)["stack_id"], shown["cluster_id"]);
+
+    rabbit.kill();
+    let doomed = unique("doomed");
+    let _fault = CLOUD.faults(vec![json!({
+        "stack": doomed, "type": "OS::Neutron::Net", "action": "CREATE", "fail": "no network today",
+    })]);
+    let failing = service.cluster(&token, &template, json!({"name": doomed, "node_count": 0}));
+    service.gone(&token, &cluster);
+    assert_eq!(service.settled(&token, &failing)["status"], "CREATE_FAILED");
+    assert!(waiting(&service) >= 4, "two of each cluster wait");
+    rabbit.start();
+    all_sent(&service);
+    let whole_life = [
+        ("create", "INFO", "pending"),
+        ("create", "INFO", "success"),
+        ("delete", "INFO", "pending"),
+        ("delete", "INFO", "success"),
+    ];
+    let about = listener.hears(&cluster, &whole_life);
+    assert_eq!(content(&about[3])["status"], "DELETE_COMPLETE");
+    let about = listener.hears(&failing, &[("create", "INFO", "pending"), ("create", "ERROR", "failure")]);
+    assert_eq!(content(&about[1])["status"], "CREATE_FAILED");
+    service.gone(&token, &failing);
+}
+
+#[test]
+fn without_a_broker_nothing_is_recorded_and_a_wrong_one_is_refused() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let template = service.template(&token, json!({}));
+    let cluster = service.cluster(&token, &template, json!({"node_count": 0}));
+    service.gone(&token, &cluster);
+    assert_eq!(waiting(&service), 0);
+    for url in ["http://user:geheim@host", "geheim", "amqp://user:geheim@host:port"] {
+        let service = Service::prepare("serve", &[("JEROBOAM__NOTIFICATIONS__URL", url)]);
+        let output = service.run(&["serve"]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && text.contains("[notifications] url"), "{text}");
+        assert!(!text.contains("geheim"), "{text}");
+    }
+}
