@@ -24,9 +24,9 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let all = [
             m20261121::STEPS,
+            m20261122_notifications::STEPS,
             m20261122_operations::STEPS,
             m20261123_nodegroups::STEPS,
-            m20261122_notifications::STEPS,
         ];
         all.into_iter().flatten().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
     }
