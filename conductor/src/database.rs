@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 
 /// What a query of a store runs on: the database, or a transaction that its caller has begun.
 pub use sea_orm::ConnectionTrait as Connection;
-/// The database itself, as [`open`]ed.
+/// The database itself, as [`connect`] gives it.
 pub use sea_orm::DatabaseConnection as Records;
 
 use crate::{Config, Error, Kind, Result};

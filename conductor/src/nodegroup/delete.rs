@@ -140,13 +140,13 @@ async fn going(
     conductor: &Conductor,
     work: &Work,
     session: &Session,
-    (stack_name, id, status): (&str, &str, &str),
+    (stack, id, status): (&str, &str, &str),
 ) -> StepResult {
     if status == "DELETE_FAILED" {
         let tries = |progress: &serde_json::Value| progress["stacks"][id].as_u64().unwrap_or(0);
         if work.operation.progress.as_ref().map_or(0, tries) >= TRIES {
-            let stack = heat::get(session, stack_name, id, false).await?;
-            let Some(stack) = stack else { return Ok(Next::Wait(progress::LONGEST_WAIT)) };
+            let failed = heat::get(session, stack, id, false).await?;
+            let Some(stack) = failed else { return Ok(Next::Wait(progress::LONGEST_WAIT)) };
             return Err(Failure::Final(progress::stack_fault(session, &stack).await?));
         }
         tracing::warn!(stack = %id, "Heat failed to delete the nodegroup's stack; asking again");
@@ -155,15 +155,14 @@ async fn going(
     }
     if status != "DELETE_IN_PROGRESS" {
         let cluster = work.cluster.stack_name.as_deref().unwrap_or_default();
-        let of = |group: &&Nodegroup| {
-            name::of_nodegroup_stack(cluster, &group.uuid) == stack_name && group.stack_id.is_none()
-        };
+        let of =
+            |group: &&Nodegroup| group.stack_id.is_none() && name::of_nodegroup_stack(cluster, &group.uuid) == stack;
         if let Some(group) = work.nodegroups.iter().find(of) {
             // From now on it is known to have been there.
             let changes = store::Changes { stack_id: Some(Some(id.to_owned())), ..Default::default() };
             store::change(&conductor.db, &group.uuid, changes).await?;
         }
-        heat::delete(session, stack_name, id).await?;
+        heat::delete(session, stack, id).await?;
     }
     operation::store::follow(&conductor.db, &work.operation.uuid, id).await?;
     Ok(Next::Wait(progress::LONGEST_WAIT))
