@@ -222,7 +222,6 @@ fn quotas_and_services() {
 }
 
 #[test]
-#[ignore = "needs PATCH /v1/clusters/{cluster_ident}"]
 fn a_cluster_s_update() {
     let (service, _, cluster) = with_cluster("demo");
     let demo = Terminal::of("demo", &service);
@@ -242,7 +241,6 @@ fn a_cluster_s_update() {
 }
 
 #[test]
-#[ignore = "needs POST /v1/clusters/{cluster_ident}/actions/resize"]
 fn a_cluster_s_resize() {
     let (service, _, cluster) = with_cluster("demo");
     let demo = Terminal::of("demo", &service);
@@ -256,7 +254,6 @@ fn a_cluster_s_resize() {
 }
 
 #[test]
-#[ignore = "needs POST /v1/clusters/{cluster_ident}/actions/upgrade"]
 fn a_cluster_s_upgrade() {
     let (service, _, cluster) = with_cluster("demo");
     let demo = Terminal::of("demo", &service);
@@ -270,7 +267,6 @@ fn a_cluster_s_upgrade() {
 }
 
 #[test]
-#[ignore = "needs /v1/clusters/{cluster_ident}/nodegroups"]
 fn nodegroups() {
     let (service, _, cluster) = with_cluster("demo");
     let demo = Terminal::of("demo", &service);

@@ -100,7 +100,6 @@ fn horizon_s_quotas() {
 }
 
 #[test]
-#[ignore = "needs /v1/clusters/{cluster_ident}/nodegroups, actions/resize and actions/upgrade"]
 fn horizon_resizes_and_upgrades() {
     let client = Client::start("demo");
     let token = CLOUD.token("demo");

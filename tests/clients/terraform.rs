@@ -92,7 +92,6 @@ fn terraform_makes_a_cluster_without_workers() {
 
 /// The status must be another one before the 202, since the provider looks at once.
 #[test]
-#[ignore = "needs PATCH /v1/clusters/{cluster_ident}"]
 fn terraform_changes_the_number_of_workers() {
     let (client, cluster) = complete();
     for (version, count) in [(None, json!(2)), (Some("1.10"), json!(0)), (None, json!("1"))] {
@@ -109,7 +108,6 @@ fn terraform_changes_the_number_of_workers() {
 }
 
 #[test]
-#[ignore = "needs POST /v1/clusters/{cluster_ident}/actions/upgrade"]
 fn terraform_upgrades() {
     let (client, cluster) = complete();
     let mut next = template(&unique("tf"));
@@ -125,7 +123,6 @@ fn terraform_upgrades() {
 }
 
 #[test]
-#[ignore = "needs /v1/clusters/{cluster_ident}/nodegroups and actions/resize"]
 fn terraform_keeps_nodegroups() {
     let (client, cluster) = complete();
     let all = format!("/clusters/{cluster}/nodegroups");
