@@ -231,12 +231,12 @@ fn a_cluster_s_update() {
     let said = demo.says(&format!("cluster update {cluster} --node-count 1 --rollback"));
     assert!(said.contains("accepted"), "{said}");
     assert_eq!(settles_as(&service, &cluster, "UPDATE_COMPLETE")["node_count"], 1);
-    demo.fails(&format!("cluster update {cluster} --name other"), "cannot change cluster property(ies) name.");
+    demo.fails(&format!("cluster update {cluster} --name other"), "cannot change cluster property(ies) name");
     demo.fails(
         &format!("cluster update {cluster} --master-count 3"),
-        "cannot change cluster property(ies) master_count.",
+        "cannot change cluster property(ies) master_count",
     );
-    demo.fails(&format!("cluster update {cluster} --label a=b"), "cannot change cluster property(ies) labels.");
+    demo.fails(&format!("cluster update {cluster} --label a=b"), "cannot change cluster property(ies) labels");
     service.gone(&CLOUD.token("demo"), &cluster);
 }
 
@@ -257,7 +257,7 @@ fn a_cluster_s_resize() {
 fn a_cluster_s_upgrade() {
     let (service, _, cluster) = with_cluster("demo");
     let demo = Terminal::of("demo", &service);
-    let next = service.template(&CLOUD.token("demo"), json!({"labels": {"kube_tag": "v1.31.2"}}));
+    let next = service.template(&CLOUD.token("demo"), json!({"labels": {"kube_tag": "v1.31.2", "etcd_volume_size": "1"}}));
     let said = demo.says(&format!("cluster upgrade {cluster} {next} --max-batch-size 1"));
     assert!(said.contains(&format!("Request to upgrade cluster {cluster} has been accepted.")), "{said}");
     let shown = settles_as(&service, &cluster, "UPDATE_COMPLETE");
