@@ -100,11 +100,10 @@ fn horizon_s_quotas() {
 }
 
 #[test]
-#[ignore = "needs /v1/clusters/{cluster_ident}/nodegroups, actions/resize and actions/upgrade"]
 fn horizon_resizes_and_upgrades() {
     let client = Client::start("demo");
     let token = CLOUD.token("demo");
-    let template = client.service.template(&token, json!({}));
+    let template = client.service.template(&token, json!({"labels": {"etcd_volume_size": "1"}}));
     let cluster = client.service.cluster(&token, &template, json!({}));
     client.polls(VERSION, &cluster, &["CREATE_IN_PROGRESS"], "CREATE_COMPLETE");
     client.sends(VERSION, &format!("GET /clusters/{cluster}"), None, 200);
@@ -119,7 +118,7 @@ fn horizon_resizes_and_upgrades() {
         assert!(client.sends(VERSION, &line, Some(body), 202).json()["uuid"].is_string());
         client.polls(VERSION, &cluster, &["UPDATE_IN_PROGRESS"], "UPDATE_COMPLETE");
     }
-    let next = client.service.template(&token, json!({"labels": {"kube_tag": "v1.31.2"}}));
+    let next = client.service.template(&token, json!({"labels": {"kube_tag": "v1.31.2", "etcd_volume_size": "1"}}));
     let body = json!({"cluster_template": next, "max_batch_size": "1", "nodegroup": "default-worker"});
     client.sends(VERSION, &format!("POST /clusters/{cluster}/actions/upgrade"), Some(body), 202);
     client.polls(VERSION, &cluster, &["UPDATE_IN_PROGRESS"], "UPDATE_COMPLETE");

@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use support::cloud::CLOUD;
 use support::service::Service;
 
-/// A service with one complete cluster of the user, its template's UUID and its own.
+/// A service with one complete cluster of the user, which can be upgraded, its template's UUID and its own.
 fn with_cluster(user: &str) -> (Service, String, String) {
     let service = Service::start(&[]);
     let token = CLOUD.token(user);
-    let template = service.template(&token, json!({"labels": {"kube_tag": "v1.31.1", "kept": "yes"}}));
+    let template = service.template(&token, json!({"labels": {"kube_tag": "v1.31.1", "etcd_volume_size": "1"}}));
     let cluster = service.cluster(&token, &template, json!({"labels": {}}));
     service.complete(&token, &cluster);
     (service, template, cluster)

@@ -41,7 +41,6 @@ fn the_sdk_makes_looks_at_and_deletes_clusters() {
 }
 
 #[test]
-#[ignore = "needs PATCH /v1/clusters/{cluster_ident}"]
 fn the_sdk_updates_clusters() {
     let (service, template, cluster) = with_cluster("demo");
     program(&service, "update", &template, &cluster);
@@ -49,7 +48,6 @@ fn the_sdk_updates_clusters() {
 }
 
 #[test]
-#[ignore = "needs POST /v1/clusters/{cluster_ident}/actions/resize"]
 fn the_sdk_resizes_clusters() {
     let (service, template, cluster) = with_cluster("demo");
     program(&service, "resize", &template, &cluster);
@@ -57,10 +55,9 @@ fn the_sdk_resizes_clusters() {
 }
 
 #[test]
-#[ignore = "needs POST /v1/clusters/{cluster_ident}/actions/upgrade"]
 fn the_sdk_upgrades_clusters() {
     let (service, _, cluster) = with_cluster("demo");
-    let next = service.template(&CLOUD.token("demo"), json!({"labels": {"kube_tag": "v1.31.2"}}));
+    let next = service.template(&CLOUD.token("demo"), json!({"labels": {"kube_tag": "v1.31.2", "etcd_volume_size": "1"}}));
     program(&service, "upgrade", &next, &cluster);
     service.gone(&CLOUD.token("demo"), &cluster);
 }

@@ -92,7 +92,6 @@ fn terraform_makes_a_cluster_without_workers() {
 
 /// The status must be another one before the 202, since the provider looks at once.
 #[test]
-#[ignore = "needs PATCH /v1/clusters/{cluster_ident}"]
 fn terraform_changes_the_number_of_workers() {
     let (client, cluster) = complete();
     for (version, count) in [(None, json!(2)), (Some("1.10"), json!(0)), (None, json!("1"))] {
@@ -109,12 +108,11 @@ fn terraform_changes_the_number_of_workers() {
 }
 
 #[test]
-#[ignore = "needs POST /v1/clusters/{cluster_ident}/actions/upgrade"]
 fn terraform_upgrades() {
     let (client, cluster) = complete();
     let mut next = template(&unique("tf"));
     next.as_object_mut().unwrap().retain(|_, value| !value.is_null() && *value != "");
-    next["labels"]["kube_tag"] = "v1.31.2".into();
+    next["labels"] = json!({"kube_tag": "v1.31.2", "etcd_volume_size": "1"});
     let next = client.sends(None, "POST /clustertemplates", Some(next), 201).json()["uuid"].clone();
     let line = format!("POST /clusters/{cluster}/actions/upgrade");
     client.sends(Some("1.8"), &line, Some(json!({"cluster_template": next})), 202);
@@ -125,7 +123,6 @@ fn terraform_upgrades() {
 }
 
 #[test]
-#[ignore = "needs /v1/clusters/{cluster_ident}/nodegroups and actions/resize"]
 fn terraform_keeps_nodegroups() {
     let (client, cluster) = complete();
     let all = format!("/clusters/{cluster}/nodegroups");
@@ -157,10 +154,10 @@ fn terraform_keeps_nodegroups() {
     client.polls_until_absent(READ, &cluster);
 }
 
-/// A cluster that has come up.
+/// A cluster that has come up and can be upgraded.
 fn complete() -> (Client, String) {
     let client = Client::start("demo");
-    let template = client.service.template(&crate::support::cloud::CLOUD.token("demo"), json!({}));
+    let template = client.service.template(&crate::support::cloud::CLOUD.token("demo"), json!({"labels": {"etcd_volume_size": "1"}}));
     let accepted = client.sends(None, "POST /clusters", Some(cluster(&unique("tf"), &template)), 202).json();
     let cluster = accepted["uuid"].as_str().unwrap().to_owned();
     client.polls(READ, &cluster, &["CREATE_IN_PROGRESS"], "CREATE_COMPLETE");

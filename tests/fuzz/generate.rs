@@ -100,8 +100,9 @@ impl Generator {
         if body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
             headers.push(("content-type", "application/json".into()));
         }
-        // There are no federations, and our signing request is none: that is told whatever else is wrong.
-        let hopeless = ["/v1/federations", "/v1/certificates"].iter().any(|hopeless| route.starts_with(hopeless));
+        // There are no federations, our signing request is none, and our cluster never comes up: that may be told first.
+        let hopeless = ["/v1/federations", "/v1/certificates", "/v1/clusters/", "/v1/credentials"];
+        let hopeless = hopeless.iter().any(|hopeless| route.starts_with(hopeless));
         let alone = good_path && good_query && good_headers && !hopeless;
         let suspect = suspect.filter(|_| alone).map(|(field, value)| (field, self.resolved(&value)));
         Wanted { method, path: self.resolved(&format!("{path}{query}")), headers, body, suspect }
