@@ -257,7 +257,8 @@ fn a_cluster_s_resize() {
 fn a_cluster_s_upgrade() {
     let (service, _, cluster) = with_cluster("demo");
     let demo = Terminal::of("demo", &service);
-    let next = service.template(&CLOUD.token("demo"), json!({"labels": {"kube_tag": "v1.31.2", "etcd_volume_size": "1"}}));
+    let next =
+        service.template(&CLOUD.token("demo"), json!({"labels": {"kube_tag": "v1.31.2", "etcd_volume_size": "1"}}));
     let said = demo.says(&format!("cluster upgrade {cluster} {next} --max-batch-size 1"));
     assert!(said.contains(&format!("Request to upgrade cluster {cluster} has been accepted.")), "{said}");
     let shown = settles_as(&service, &cluster, "UPDATE_COMPLETE");

@@ -57,7 +57,8 @@ fn the_sdk_resizes_clusters() {
 #[test]
 fn the_sdk_upgrades_clusters() {
     let (service, _, cluster) = with_cluster("demo");
-    let next = service.template(&CLOUD.token("demo"), json!({"labels": {"kube_tag": "v1.31.2", "etcd_volume_size": "1"}}));
+    let next =
+        service.template(&CLOUD.token("demo"), json!({"labels": {"kube_tag": "v1.31.2", "etcd_volume_size": "1"}}));
     program(&service, "upgrade", &next, &cluster);
     service.gone(&CLOUD.token("demo"), &cluster);
 }

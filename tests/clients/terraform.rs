@@ -157,7 +157,9 @@ fn terraform_keeps_nodegroups() {
 /// A cluster that has come up and can be upgraded.
 fn complete() -> (Client, String) {
     let client = Client::start("demo");
-    let template = client.service.template(&crate::support::cloud::CLOUD.token("demo"), json!({"labels": {"etcd_volume_size": "1"}}));
+    let template = client
+        .service
+        .template(&crate::support::cloud::CLOUD.token("demo"), json!({"labels": {"etcd_volume_size": "1"}}));
     let accepted = client.sends(None, "POST /clusters", Some(cluster(&unique("tf"), &template)), 202).json();
     let cluster = accepted["uuid"].as_str().unwrap().to_owned();
     client.polls(READ, &cluster, &["CREATE_IN_PROGRESS"], "CREATE_COMPLETE");

@@ -1,9 +1,5 @@
 //! Settling a cluster: complete or failed, in one transaction with its operation.
 
-<<<<<<< HEAD
-=======
-use crate::database::Connection;
->>>>>>> h-b
 use drivers::Addresses;
 
 use super::{Action, Changes, Status, store};
@@ -68,16 +64,12 @@ impl Ending {
 ///
 /// # Errors
 /// The database does not answer.
-<<<<<<< HEAD
 pub async fn close(
     c: &impl database::Connection,
     operation: &Operation,
     ending: &Ending,
     mut changes: Changes,
 ) -> Result<bool> {
-=======
-pub async fn close(c: &impl Connection, operation: &Operation, ending: &Ending, mut changes: Changes) -> Result<bool> {
->>>>>>> h-b
     // Two that end at the same time must see each other: the cluster's row comes first.
     let uuid = &operation.cluster_uuid;
     store::take(c, uuid).await?;

@@ -62,7 +62,6 @@ async fn accept(conductor: &Conductor, cluster: &Cluster, group: &Nodegroup, ope
         let end = End { state: Stage::Superseded, code: None, message: None, fault: None };
         operation::store::finish(&transaction, &other.uuid, end).await?;
         operation::store::tell(&transaction, &other.uuid).await?;
-        operation::store::tell(&transaction, &other.uuid).await?;
     }
     gate::begin(&transaction, &KIND, operation).await?;
     transaction.commit().await?;
