@@ -119,11 +119,11 @@ async fn accept(
             group.name, other.name
         )));
     }
-    let mut group = store::insert(&transaction, group, &cluster.name).await?;
+    let group = store::insert(&transaction, group, &cluster.name).await?;
     gate::begin(&transaction, &KIND, operation).await?;
+    // Beginning has said when: the answer is what is read from now on.
+    let group = store::find(&transaction, &cluster.uuid, &group.uuid).await?;
     transaction.commit().await?;
-    // As it was written: beginning has set its status again and said when.
-    group.status = Status::CreateInProgress;
     Ok(group)
 }
 
