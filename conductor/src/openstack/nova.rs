@@ -70,7 +70,10 @@ pub async fn flavor(session: &Session, id_or_name: &str) -> Result<Option<Flavor
     if id_or_name.is_empty() {
         return Ok(None);
     }
-    if let Some(reply) = found(session.send(Call::get(SERVICE, &["flavors", id_or_name])).await)? {
+    // Those address the listing itself.
+    if !matches!(id_or_name, "detail" | "." | "..")
+        && let Some(reply) = found(session.send(Call::get(SERVICE, &["flavors", id_or_name])).await)?
+    {
         return reply.part("flavor").map(Some);
     }
     let mut marker: Option<String> = None;
@@ -97,7 +100,8 @@ pub async fn flavor(session: &Session, id_or_name: &str) -> Result<Option<Flavor
 /// # Errors
 /// As every call.
 pub async fn keypair(session: &Session, name: &str) -> Result<Option<Keypair>> {
-    if name.is_empty() {
+    // Dots alone would address the listing.
+    if matches!(name, "" | "." | "..") {
         return Ok(None);
     }
     let reply = found(session.send(Call::get(SERVICE, &["os-keypairs", name])).await)?;
