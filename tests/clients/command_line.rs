@@ -310,7 +310,7 @@ fn nodegroups() {
 }
 
 #[test]
-#[ignore = "needs PATCH /v1/certificates/{cluster_ident}"]
+#[ignore = "not seen to pass since the route exists: run with --ignored"]
 fn a_rotated_authority() {
     let (service, _, cluster) = with_cluster("demo");
     let demo = Terminal::of("demo", &service);
@@ -323,7 +323,7 @@ fn a_rotated_authority() {
 }
 
 #[test]
-#[ignore = "needs PATCH /v1/credentials/{cluster_ident}"]
+#[ignore = "not seen to pass since the route exists: run with --ignored"]
 fn rotated_credentials() {
     let service = Service::start(&[]);
     let token = CLOUD.token("demo");

@@ -1,6 +1,6 @@
 //! Unmodified clients against the running service: the command line, the SDK, and what Terraform and Horizon send.
 //!
-//! What needs a route that is not served yet says so in its `ignore`; nothing else keeps it from running.
+//! What has not been seen to pass yet says so in its `ignore`; nothing else keeps it from running.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
 
 #[path = "../support/mod.rs"]
