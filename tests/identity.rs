@@ -139,16 +139,17 @@ fn a_token_that_dies_too_soon_is_named() {
     service.gone(&fresh, &cluster);
 }
 
-/// What the nodes of a requester's cluster hold opens, here, its certificates and nothing else.
+/// What the nodes of a requester's cluster hold opens, here, its certificates and its health, and nothing else.
 #[test]
-fn a_trustee_s_token_opens_its_cluster_s_certificates_only() {
+fn a_trustee_s_token_opens_its_cluster_s_certificates_and_tells_its_health_only() {
     let service = Service::start(&[]);
     let token = CLOUD.token("closed");
     let template = service.template(&token, json!({"labels": {"cloud_provider_enabled": "true"}}));
     let name = unique("inside");
     // Bootstrap tokens end with the cluster's completion: this one does not come to that.
-    let _silent = CLOUD.nodes(vec![json!({"name": name, "silent": true})]);
+    let silent = CLOUD.nodes(vec![json!({"name": name, "silent": true})]);
     let cluster = service.cluster(&token, &template, json!({"name": name, "node_count": 0}));
+    let neighbour = service.cluster(&token, &template, json!({"node_count": 0}));
     let data = wait_for("the control plane's user data", Duration::from_secs(120), || CLOUD.user_data(&name).pop());
     let bootstrap = bootstrap_token(&data);
     let stack = service.rows(&format!("SELECT stack_name FROM cluster WHERE uuid = '{cluster}'"));
@@ -175,7 +176,20 @@ fn a_trustee_s_token_opens_its_cluster_s_certificates_only() {
     ] {
         assert_eq!(status(method, &path), 403, "{method} {path}");
     }
+    drop(silent);
+    service.complete(&token, &cluster);
+    service.complete(&token, &neighbour);
+    let told = |cluster: &str, attribute: &str, value: Value| {
+        let change = json!([{"op": "replace", "path": attribute, "value": value}]);
+        service.call(&trustee, "PATCH", &format!("/clusters/{cluster}"), Some(&change)).status
+    };
+    assert_eq!(told(&cluster, "/health_status", json!("UNHEALTHY")), 202);
+    assert_eq!(service.show(&token, &cluster)["health_status"], "UNHEALTHY");
+    assert_eq!(told(&neighbour, "/health_status", json!("UNHEALTHY")), 403);
+    assert_eq!(told(&neighbour, "/health_status", Value::Null), 403, "even what changes nothing");
+    assert_eq!(told(&cluster, "/node_count", json!(1)), 403);
     service.gone(&token, &cluster);
+    service.gone(&token, &neighbour);
 }
 
 /// Nothing that opens anything lies in clear in the databases, the workflows' history or the log.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::Api;
+use crate::authorize;
 use crate::body::{Field, Null, Payload};
 use crate::caller::Caller;
 use crate::clusters::{Accepted, NOT_NEGATIVE, no_zero};
@@ -18,7 +19,6 @@ use crate::error::{Error, Result};
 use crate::ident::Ident;
 use crate::microversion::Microversion;
 use crate::patch::{self, Rules};
-use crate::policy::Target;
 use crate::query::{Arguments, Given, Nothing, Query};
 
 /// Since then a patch may say that a failure is to be undone.
@@ -80,8 +80,14 @@ const PATCHES: Rules = Rules {
     mandatory: &["cluster_template_id", "node_count"],
 };
 
+/// The attributes that tell a cluster's health.
+const HEALTH: [&str; 2] = ["health_status", "health_status_reason"];
+
+/// The rule of policy to tell it.
+const UPDATE_HEALTH: &str = "cluster:update_health_status";
+
 /// The attributes that a patch may really change.
-const CHANGEABLE: [&str; 3] = ["node_count", "health_status", "health_status_reason"];
+const CHANGEABLE: [&str; 3] = ["node_count", HEALTH[0], HEALTH[1]];
 
 /// The body of a resize.
 pub(crate) const RESIZE_FIELDS: &[Field] = &[
@@ -139,11 +145,14 @@ pub async fn update(
     let changes = patch::read(&payload, &PATCHES)?;
     let scope = api.scope(&caller, "cluster:update_all_projects")?;
     let view = cluster::store::view(&api.conductor.db, &scope, &ident).await?;
-    let target = || Some(Target::object(&view.cluster.project_id, &view.cluster.user_id));
-    api.allow(&caller, "cluster:update", target())?;
+    let target = || Some(authorize::target(&view.cluster));
+    // What runs inside a cluster may tell the cluster's health, and change nothing.
+    let health_only = !changes.is_empty() && changes.iter().all(of_health);
+    let inside = caller.0.cluster.is_some();
+    api.allow(&caller, if inside && health_only { UPDATE_HEALTH } else { "cluster:update" }, target())?;
     let request = cluster::update::Request { rollback, ..requested(&changes, &view, version)? };
     if request.health_status.is_some() || request.health_status_reason.is_some() {
-        api.allow(&caller, "cluster:update_health_status", target())?;
+        api.allow(&caller, UPDATE_HEALTH, target())?;
     }
     cluster::update(&api.conductor, &caller.0, &view.cluster, request).await?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { uuid: view.cluster.uuid })))
@@ -167,11 +176,15 @@ pub async fn resize(
     no_zero(Some(given.node_count), version)?;
     let scope = api.scope(&caller, "cluster:resize_all_projects")?;
     let cluster = cluster::store::find(&api.conductor.db, &scope, &ident).await?;
-    api.allow(&caller, "cluster:resize", Some(Target::object(&cluster.project_id, &cluster.user_id)))?;
+    api.allow(&caller, "cluster:resize", Some(authorize::target(&cluster)))?;
     let Resize { node_count, nodes_to_remove, nodegroup } = given;
     let request = cluster::resize::Request { nodegroup, node_count, nodes_to_remove };
     cluster::resize(&api.conductor, &caller.0, &cluster, request).await?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { uuid: cluster.uuid })))
+}
+
+fn of_health(change: &patch::Change) -> bool {
+    HEALTH.iter().any(|name| change.names(name))
 }
 
 /// What a patch changes of a cluster.

@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::Api;
+use crate::authorize;
 use crate::body::{Field, Payload};
 use crate::caller::Caller;
 use crate::clusters::Accepted;
@@ -15,7 +16,6 @@ use crate::coerce::{Kind, TEXT};
 use crate::error::{Error, Result};
 use crate::ident::Ident;
 use crate::microversion::Microversion;
-use crate::policy::Target;
 use crate::query::{Nothing, Query};
 
 /// Since then there are actions.
@@ -59,8 +59,7 @@ pub async fn upgrade(
     let given: Given = payload.object("cluster_upgrade_req", FIELDS)?.into()?;
     let scope = api.scope(&caller, "cluster:upgrade_all_projects")?;
     let view = cluster::store::view(&api.conductor.db, &scope, &ident).await?;
-    let target = Target::object(&view.cluster.project_id, &view.cluster.user_id);
-    api.allow(&caller, "cluster:upgrade", Some(target))?;
+    api.allow(&caller, "cluster:upgrade", Some(authorize::target(&view.cluster)))?;
     let scope = api.scope(&caller, "clustertemplate:get_one_all_projects")?;
     let template = cluster_template::store::find(&api.conductor.db, &scope, &given.cluster_template).await?;
     let uuid = view.cluster.uuid.clone();

@@ -310,7 +310,6 @@ fn nodegroups() {
 }
 
 #[test]
-#[ignore = "not seen to pass since the route exists: run with --ignored"]
 fn a_rotated_authority() {
     let (service, _, cluster) = with_cluster("demo");
     let demo = Terminal::of("demo", &service);
@@ -323,7 +322,6 @@ fn a_rotated_authority() {
 }
 
 #[test]
-#[ignore = "not seen to pass since the route exists: run with --ignored"]
 fn rotated_credentials() {
     let service = Service::start(&[]);
     let token = CLOUD.token("demo");

@@ -138,7 +138,10 @@ impl Cloud {
         let answer = self.call("heat", &self.token(user), "GET", &path, None);
         assert_eq!(answer.status, 200, "{}", answer.text);
         let all = answer.json()["stacks"].as_array().unwrap().clone();
-        all.into_iter().filter(|stack| stack["stack_name"].as_str().unwrap().contains(named)).collect()
+        // For a moment, Heat lists a stack that it has deleted.
+        let there = |stack: &Value| stack["stack_status"] != "DELETE_COMPLETE";
+        let is_named = |stack: &Value| stack["stack_name"].as_str().unwrap().contains(named);
+        all.into_iter().filter(|stack| there(stack) && is_named(stack)).collect()
     }
 
     /// The servers whose name begins so, as their machines get them.

@@ -17,22 +17,25 @@ use conductor::{Config, database};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use tempfile::TempDir;
 
-/// Runs a server until standard input closes, which the kernel does when the tests are gone; then removes its files.
+use self::postgres::Postgres;
+
+#[allow(dead_code, reason = "not every program that has databases ends or copies them")]
+#[path = "postgres.rs"]
+mod postgres;
+
+/// Runs the server until standard input closes, which the kernel does when the tests are gone; then removes its files.
 const KEEPER: &str = r#"
-directory=$1; signal=$2; shift 2
+directory=$1; shift
 exec 2>/dev/null
 "$@" >"$directory/log" 2>&1 </dev/null &
 server=$!
 read -r _
-kill -$signal $server
+kill -KILL $server
 wait $server
 rm -rf "$directory"
 "#;
 /// `nobody`: servers refuse to run as root.
 const NOBODY: u32 = 65534;
-
-/// How the files of a server are made and how it is run, with its URL.
-type Start = fn(&Path, u16) -> (Command, String);
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +67,7 @@ impl TestDatabase {
         let mut config = Config { state_dir: state.path().join("state"), ..Config::default() };
         config.database.url = match kind {
             Kind::Sqlite => None,
-            Kind::Postgres => Some(postgres().create().await.into()),
+            Kind::Postgres => Some(Postgres::shared().database().into()),
             Kind::MariaDb => Some(mariadb().create().await.into()),
         };
         let db = database::connect(&config).await.unwrap();
@@ -79,7 +82,7 @@ impl TestDatabase {
     }
 }
 
-/// A running server.
+/// A running MariaDB.
 struct Server {
     /// URL up to the database's name.
     url: String,
@@ -91,49 +94,20 @@ impl Server {
     async fn create(&self) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let default = if self.url.starts_with("mysql") { "mysql" } else { "postgres" };
-        let admin = Database::connect(format!("{}/{default}", self.url)).await.unwrap();
+        let admin = Database::connect(format!("{}/mysql", self.url)).await.unwrap();
         admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
         admin.close().await.unwrap();
         format!("{}/{name}", self.url)
     }
 }
 
-fn postgres() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| start("postgres", "QUIT", start_postgres))
-}
-
 fn mariadb() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| start("mariadb", "KILL", start_mariadb))
+    SERVER.get_or_init(start)
 }
 
-/// Makes the server's files and returns the command that runs it, with its URL.
-fn start_postgres(directory: &Path, port: u16) -> (Command, String) {
-    let data = directory.join("data");
-    let programs = postgres_programs();
-    let mut init = Command::new(programs.join("initdb"));
-    init.args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]);
-    succeed(init.arg(&data));
-    let mut server = Command::new(programs.join("postgres"));
-    server.arg("-D").arg(&data).arg("-p").arg(port.to_string());
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-        "max_connections=500",
-        "shared_buffers=32MB",
-    ] {
-        server.args(["-c", setting]);
-    }
-    (server, format!("postgres://postgres@127.0.0.1:{port}"))
-}
-
-/// Makes the server's files and returns the command that runs it, with its URL.
-fn start_mariadb(directory: &Path, port: u16) -> (Command, String) {
+/// Makes the server's files and returns the command that runs it.
+fn command(directory: &Path, port: u16) -> Command {
     let data = directory.join("data");
     let path = |option: &str, path: &Path| format!("--{option}={}", path.display());
     let mut init = Command::new("mariadb-install-db");
@@ -154,34 +128,29 @@ fn start_mariadb(directory: &Path, port: u16) -> (Command, String) {
     ]);
     // As installed, the server compares text without regard to case; the schema must not rely on it.
     server.args(["--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci"]);
-    (server, format!("mysql://root@127.0.0.1:{port}"))
+    server
 }
 
-/// Starts a server and waits until it takes connections; again where another process was faster at the free port. The
-/// signal ends it at once with all its processes.
-fn start(name: &str, signal: &str, command: Start) -> Server {
+/// Starts the server and waits until it takes connections; again where another process was faster at the free port.
+fn start() -> Server {
     let mut log = String::new();
     for _ in 0..3 {
-        let directory = directory(name);
+        let directory = directory();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let (server, url) = command(&directory, port);
+        let server = command(&directory, port);
         let mut kept = Command::new("sh");
-        kept.args(["-c", KEEPER, "keeper"])
-            .arg(&directory)
-            .arg(signal)
-            .arg(server.get_program())
-            .args(server.get_args());
+        kept.args(["-c", KEEPER, "keeper"]).arg(&directory).arg(server.get_program()).args(server.get_args());
         // In a group of its own: what ends the tests as a group must not end it before it has cleaned up.
         let mut keeper = unprivileged(&mut kept).process_group(0).stdin(Stdio::piped()).spawn().unwrap();
         let answers = answers(port, &directory.join("log"));
         log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
         if answers {
-            return Server { url, _keeper: keeper };
+            return Server { url: format!("mysql://root@127.0.0.1:{port}"), _keeper: keeper };
         }
         drop(keeper.stdin.take());
         keeper.wait().unwrap();
     }
-    panic!("{name} does not start: {log}");
+    panic!("MariaDB does not start: {log}");
 }
 
 fn answers(port: u16, log: &Path) -> bool {
@@ -198,8 +167,8 @@ fn answers(port: u16, log: &Path) -> bool {
     false
 }
 
-fn directory(name: &str) -> PathBuf {
-    let directory = tempfile::Builder::new().prefix(&format!("jeroboam-records-{name}-")).tempdir().unwrap().keep();
+fn directory() -> PathBuf {
+    let directory = tempfile::Builder::new().prefix("jeroboam-mariadb-").tempdir().unwrap().keep();
     if is_root() {
         chown(&directory, Some(NOBODY), Some(NOBODY)).unwrap();
     }
@@ -223,14 +192,6 @@ fn unprivileged(command: &mut Command) -> &mut Command {
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
-/// Debian keeps the server's programs out of the path, by version.
-fn postgres_programs() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("apt-get install postgresql");
-    let newest =
-        versions.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).filter(|bin| bin.join("initdb").exists());
-    newest.max().expect("apt-get install postgresql")
 }
 
 fn mariadbd() -> &'static str {

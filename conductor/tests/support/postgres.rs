@@ -88,6 +88,14 @@ impl Postgres {
         self.create(name, "template1")
     }
 
+    /// Removes a database with whatever is connected to it, so that a long run does not fill the disk.
+    pub fn remove(&self, url: &str) {
+        let name = url.rsplit('/').next().unwrap();
+        let removed = self.client("dropdb").args(["--force", name]).output().unwrap();
+        let why = String::from_utf8_lossy(&removed.stderr);
+        assert!(removed.status.success() || std::thread::panicking(), "dropdb failed: {why}");
+    }
+
     /// Ends the server; its databases stay.
     pub fn stop(&mut self, how: Shutdown) {
         let mut keeper = self.keeper.take().expect("the server runs");
@@ -110,7 +118,8 @@ impl Postgres {
             "fsync=off",
             "synchronous_commit=off",
             "full_page_writes=off",
-            "max_connections=300",
+            "max_wal_size=64MB",
+            "max_connections=500",
             "shared_buffers=32MB",
         ] {
             command.args(["-c", setting]);

@@ -14,11 +14,18 @@ use crate::engine::storage;
 const LEASE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Makes storages of one kind, each empty, and reaches behind the one made last.
+/// Makes storages of one kind, each empty, reaches behind the one made last, and removes them all.
 struct Storages {
     fresh: fn(&tempfile::TempDir) -> String,
     home: tempfile::TempDir,
-    last: Mutex<String>,
+    made: Mutex<Vec<String>>,
+}
+
+impl Drop for Storages {
+    fn drop(&mut self) {
+        let made = self.made.get_mut().unwrap();
+        made.iter().filter(|url| url.starts_with("postgres")).for_each(|url| Postgres::shared().remove(url));
+    }
 }
 
 impl Storages {
@@ -36,18 +43,18 @@ impl Storages {
     fn new(fresh: fn(&tempfile::TempDir) -> String) -> Self {
         // The suite provokes errors of all kinds; without a subscriber the engine would install a talkative one.
         let _ = tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::default());
-        Self { fresh, home: tempfile::tempdir().unwrap(), last: Mutex::default() }
+        Self { fresh, home: tempfile::tempdir().unwrap(), made: Mutex::default() }
     }
 
     async fn guarded(&self) -> Arc<dyn Provider> {
         let url = (self.fresh)(&self.home);
-        self.last.lock().unwrap().clone_from(&url);
+        self.made.lock().unwrap().push(url.clone());
         storage::open(&url.into(), POLL).await.unwrap()
     }
 
     /// The database behind the guard, and the name of a table in it.
     async fn behind(&self, table: &str) -> (sea_orm::DatabaseConnection, String) {
-        let url = self.last.lock().unwrap().clone();
+        let url = self.made.lock().unwrap().last().unwrap().clone();
         let database = Database::connect(&url).await.unwrap();
         let table = match database.get_database_backend() {
             DatabaseBackend::Postgres => format!("workflow.{table}"),
