@@ -40,7 +40,7 @@ fn refused(service: &Service, user: &str, token: &str, words: &[&str]) {
     }
     assert_eq!(rows(service), before);
     assert_eq!(trusts(), trusts_before);
-    assert!(CLOUD.stacks(user, &name).is_empty());
+    CLOUD.no_stack(user, &name);
 }
 
 /// Clusters by these tokens all come up, with that owner, and go; `reader` looks at them, as a member of the project.

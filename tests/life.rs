@@ -53,7 +53,7 @@ fn a_cluster_by_the_unmodified_client() {
     let absent = service.openstack(&login, &["coe", "cluster", "show", &name]);
     let said = String::from_utf8_lossy(&absent.stderr).into_owned();
     assert!(!absent.status.success() && said.contains("404"), "{said}");
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
     openstack(&format!("coe cluster template delete {template}"));
 }
 
