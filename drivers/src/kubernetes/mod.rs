@@ -121,6 +121,10 @@ impl Driver for Kubernetes {
         environment::kube_version(labels, image)
     }
 
+    fn too_far(&self, before: &str, after: &str) -> Option<String> {
+        upgrade::too_far(before, after)
+    }
+
     fn irreplaceable(&self, desired: &Desired) -> Option<String> {
         upgrade::irreplaceable(desired)
     }
