@@ -116,6 +116,12 @@ pub trait Driver: Send + Sync {
         Some(format!("The driver {} does not replace nodes. Make another cluster.", self.name()))
     }
 
+    /// How the descriptions end of load balancers and floating IPs that controllers inside the cluster make; nothing
+    /// where none do. They go before the cluster's stack.
+    fn made_inside(&self, _cluster_uuid: &str) -> Option<String> {
+        None
+    }
+
     /// What the stack's outputs say about the finished cluster.
     fn read(&self, outputs: &Outputs) -> Addresses;
 

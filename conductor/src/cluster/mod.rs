@@ -1,6 +1,7 @@
 //! Clusters: the rows and where their lives stand.
 
 pub(crate) mod authority;
+mod balancers;
 mod carried;
 pub(crate) mod change;
 pub mod create;

@@ -129,6 +129,12 @@ impl Driver for Kubernetes {
         upgrade::irreplaceable(desired)
     }
 
+    /// The cloud controller manager and the Octavia ingress controller say so of the cluster that
+    /// `--cluster-name` tells them.
+    fn made_inside(&self, cluster_uuid: &str) -> Option<String> {
+        Some(format!(" from cluster {cluster_uuid}"))
+    }
+
     fn read(&self, outputs: &Outputs) -> Addresses {
         let port = outputs.get("api_port").and_then(number).unwrap_or(6443);
         let url = |name: &str| {
