@@ -7,6 +7,7 @@ pub mod column;
 mod conductor;
 pub mod config;
 pub mod database;
+mod docker;
 pub mod doctor;
 pub mod engine;
 mod error;

@@ -32,6 +32,8 @@ mod clusters;
 mod errors;
 #[path = "store/gate.rs"]
 mod gate;
+#[path = "store/health.rs"]
+mod health;
 #[path = "store/nodes.rs"]
 mod nodes;
 #[path = "store/notifications.rs"]

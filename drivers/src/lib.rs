@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+mod health;
 mod hot;
 mod kubernetes;
 mod label;
@@ -20,6 +21,7 @@ mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 }
 
+pub use health::{Health, Probe};
 pub use label::{Findings, Kind as LabelKind, Label, Obsolete, Since, Unknown, boolean, examine};
 pub use spec::{
     CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Previous, Role, Tokens,
@@ -109,6 +111,17 @@ pub trait Driver: Send + Sync {
     /// Why nodes cannot be replaced without losing what the cluster holds, and what helps; nothing if they can.
     fn irreplaceable(&self, _desired: &Desired) -> Option<String> {
         Some(format!("The driver {} does not replace nodes. Make another cluster.", self.name()))
+    }
+
+    /// How it is found out whether a cluster works.
+    fn health(&self) -> Health {
+        Health::Unasked
+    }
+
+    /// Whether nodes are to give up what they run before they leave, and to be forgotten by the COE afterwards; only
+    /// with [`Health::Docker`], by which the COE is told.
+    fn drains(&self) -> bool {
+        false
     }
 
     /// What the stack's outputs say about the finished cluster.
