@@ -7,18 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+mod graph;
 mod hot;
 mod kubernetes;
 mod label;
+mod node;
 mod render;
 mod spec;
 mod stack;
-mod user_data;
-
-/// Files below `templates/` that go onto nodes.
-mod embedded {
-    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
-}
+mod templates;
+mod values;
 
 pub use label::{Findings, Kind as LabelKind, Label, Obsolete, Since, Unknown, boolean, examine};
 pub use spec::{
@@ -83,7 +81,7 @@ pub trait Driver: Send + Sync {
 
     /// The name of the file that holds the user data of workers.
     fn user_data_of_workers(&self) -> &'static str {
-        "worker-user-data"
+        graph::WORKER_USER_DATA
     }
 
     /// Labels that say what one node is like, not what the cluster is: a nodegroup's own count before the cluster's.
