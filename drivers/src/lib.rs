@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+mod conflict;
 mod graph;
 mod hot;
 mod kubernetes;
@@ -18,6 +19,7 @@ mod stack;
 mod templates;
 mod values;
 
+pub use conflict::{Conflict, FIELDS as CONFLICT_FIELDS};
 pub use label::{Findings, Kind as LabelKind, Label, Obsolete, Since, Unknown, boolean, examine};
 pub use spec::{
     CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Previous, Role, Tokens,
