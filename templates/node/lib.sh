@@ -168,7 +168,7 @@ proof() {
 }
 
 # api SECONDS METHOD PATH [BODY]: prints the answer. Tries again while the API is away or busy; what it refuses, it
-# refuses for good. With a proxy, every other attempt goes through it: the API may be on either side.
+# refuses for good (status 1, and 4 for what is not there). With a proxy, every other attempt goes through it: the API may be on either side.
 api() {
     local deadline=$((SECONDS + $1)) method=$2 path=$3 answer code attempt=0 options=() route
     [[ -z $API_CA_FILE ]] || options+=(--cacert "$ROOT$API_CA_FILE")
@@ -192,6 +192,7 @@ api() {
         code+=", $(json_text detail <"$answer" || head -c 300 "$answer")"
         say "$method $API_URL$path: answer $code" | scrub >&2
         rm -f "$answer"
+        [[ $code != 404* ]] || return 4
         return 1
     fi
     cat "$answer"
@@ -205,7 +206,7 @@ scrub() {
     text=$(LC_ALL=C tr -d '\000' | sed -E -e '/-----BEGIN [A-Z ]*PRIVATE KEY/,/-----END [A-Z ]*PRIVATE KEY/c [removed]' \
         -e 's/^[[:space:]]*[A-Za-z0-9+\/=]{60,}[[:space:]]*$/[removed]/' \
         -e 's/(key-data|token|passw(or)?d|secret)("?[[:space:]]*[:=][[:space:]]*)[^[:space:]]+/\1\3[removed]/Ig' \
-        -e 's#://[^/@[:space:]]+@#://[removed]@#g')
+        -e 's/SWM(TKN|KEY)-[0-9A-Za-z+\/=-]+/[removed]/g' -e 's#://[^/@[:space:]]+@#://[removed]@#g')
     [[ -z $token ]] || text=${text//"$token"/[removed]}
     [[ -z $text ]] || say "$text"
 }

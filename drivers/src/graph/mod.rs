@@ -2,6 +2,7 @@
 //! ports and volumes, workers in a group, outputs. A COE says in a [`Plan`] what is its own.
 
 mod earlier;
+pub(crate) mod labels;
 mod outputs;
 pub(crate) mod ports;
 pub(crate) mod request;

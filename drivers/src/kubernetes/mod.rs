@@ -94,6 +94,10 @@ impl Driver for Kubernetes {
         environment::kube_version(labels, image)
     }
 
+    fn programs(&self) -> (&'static str, &'static str) {
+        ("kubelet", "containerd")
+    }
+
     fn irreplaceable(&self, desired: &Desired) -> Option<String> {
         upgrade::irreplaceable(desired)
     }
