@@ -13,6 +13,7 @@ pub mod engine;
 mod error;
 pub mod ident;
 pub mod identity;
+pub mod join_token;
 pub mod lease;
 pub mod lookup;
 pub mod node;

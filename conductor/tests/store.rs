@@ -34,6 +34,8 @@ mod errors;
 mod gate;
 #[path = "store/health.rs"]
 mod health;
+#[path = "store/join_tokens.rs"]
+mod join_tokens;
 #[path = "store/nodes.rs"]
 mod nodes;
 #[path = "store/notifications.rs"]
