@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use conductor::join_token::{self, HandedIn};
 use conductor::node::{self, Report};
 use conductor::order::{self, Outcome, State as Fared, Task};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -32,6 +33,16 @@ pub struct ServiceAccount {
     public_key: String,
 }
 
+/// What lets a node join its cluster.
+#[derive(Serialize, ToSchema)]
+pub struct JoinToken {
+    /// The token of the node's role.
+    token: String,
+    /// Control plane nodes: what opens their state after a restart, where it is locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlock_key: Option<String>,
+}
+
 /// What a node is to do now.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Orders {
@@ -39,7 +50,8 @@ pub struct Orders {
     #[serde(skip_serializing_if = "Option::is_none")]
     uuid: Option<String>,
     /// `nothing`; `trust`, `leaf`, `return`, `commit` or `back` (hold the authorities given here); `credential` or
-    /// `credential-back` (put the cluster's credential, as it is now, into the cluster).
+    /// `credential-back` (put the cluster's credential, as it is now, into the cluster); `join-tokens` (rotate the join
+    /// tokens, and hand in the new ones).
     kind: &'static str,
     /// `<authority>_trust`: the certificates to trust; `<authority>_issuer`: the one that signs. All in PEM.
     #[serde(flatten)]
@@ -170,6 +182,69 @@ fn read_answer(payload: &Payload) -> Result<Outcome> {
         log: member(&mut given, "log")?.unwrap_or_default(),
     };
     nothing_else(&given, "answer").map(|()| outcome)
+}
+
+/// Takes the tokens that let nodes join, from a control plane node that made or rotated them.
+#[utoipa::path(post, operation_id = "hand_in_join_tokens", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/join-tokens", tag = "nodes",
+    params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
+        ("node_name" = String, Path, description = "Name of the node's server")),
+    request_body(content = crate::openapi::NewJoinTokens), security(("bootstrap" = []), ("node" = [])),
+    responses((status = 204, description = "The tokens are kept, sealed")))]
+pub async fn hand_in_join_tokens(
+    State(api): State<Api>,
+    Node(holder): Node,
+    segments: Segments,
+    Query(Nothing): Query<Nothing>,
+    payload: Payload,
+) -> Result<StatusCode> {
+    let Which { cluster, node } = Which::of(segments)?;
+    join_token::hand_in(&api.conductor, &holder, &cluster, &node, read_tokens(&payload)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn read_tokens(payload: &Payload) -> Result<HandedIn> {
+    let mut given = object(payload, "tokens")?;
+    let unlock_key = secret(&mut given, "unlock_key")?.filter(|key| !key.expose_secret().is_empty());
+    let missing = |name: &str| Error::field(name, "None", "Mandatory field missing.");
+    let tokens = HandedIn {
+        manager: secret(&mut given, "manager")?.ok_or_else(|| missing("manager"))?,
+        worker: secret(&mut given, "worker")?.ok_or_else(|| missing("worker"))?,
+        unlock_key,
+    };
+    nothing_else(&given, "tokens").map(|()| tokens)
+}
+
+/// Takes a text out that no refusal may repeat.
+fn secret(given: &mut Map<String, Value>, name: &str) -> Result<Option<SecretString>> {
+    match given.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.into())),
+        Some(_) => Err(Error::field(name, "(not shown)", "Allowed: text.")),
+    }
+}
+
+/// Gives a node that boots the token that lets it join its cluster.
+#[utoipa::path(post, operation_id = "ask_for_join_token", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/join-token", tag = "nodes",
+    params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
+        ("node_name" = String, Path, description = "Name of the node's server")),
+    request_body(content = crate::openapi::JoinTokenRequest), security(("bootstrap" = []), ("node" = [])),
+    responses((status = 200, description = "What lets the node in", body = JoinToken),
+        (status = 404, description = "There is none yet; ask again"),
+        (status = 409, description = "Another one is being made; ask again")))]
+pub async fn join_token(
+    State(api): State<Api>,
+    Node(holder): Node,
+    segments: Segments,
+    Query(Nothing): Query<Nothing>,
+    payload: Payload,
+) -> Result<Json<JoinToken>> {
+    let Which { cluster, node } = Which::of(segments)?;
+    let mut given = object(&payload, "request")?;
+    let refused: Option<String> = member(&mut given, "refused")?;
+    nothing_else(&given, "request")?;
+    let given = join_token::give(&api.conductor, &holder, &cluster, &node, refused.as_deref()).await?;
+    let text = |secret: SecretString| secret.expose_secret().to_owned();
+    Ok(Json(JoinToken { token: text(given.token), unlock_key: given.unlock_key.map(text) }))
 }
 
 /// Gives a control plane node the key pair that signs service account tokens.

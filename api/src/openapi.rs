@@ -92,6 +92,26 @@ pub struct OrderAnswer {
     log: Option<Vec<String>>,
 }
 
+/// Tokens that let nodes join.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what conductor::join_token::HandedIn reads")]
+pub struct NewJoinTokens {
+    /// Lets control plane nodes in.
+    manager: String,
+    /// Lets workers in.
+    worker: String,
+    /// Opens the state of control plane nodes after a restart, where it is locked.
+    unlock_key: Option<String>,
+}
+
+/// A node's request for the token that lets it join.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what api::nodes::join_token reads")]
+pub struct JoinTokenRequest {
+    /// SHA-256, in hexadecimal digits, of a token that control plane nodes did not take.
+    refused: Option<String>,
+}
+
 /// A schema whose properties are the rows of a table of fields.
 macro_rules! from_table {
     ($(#[$doc:meta])* $name:ident, $fields:expr) => {

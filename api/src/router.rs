@@ -29,6 +29,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(nodegroups::show, nodegroups::update, nodegroups::delete))
         .routes(routes!(nodes::report))
         .routes(routes!(nodes::orders, nodes::answer))
+        .routes(routes!(nodes::hand_in_join_tokens))
+        .routes(routes!(nodes::join_token))
         .routes(routes!(nodes::service_account))
         .routes(routes!(nodes::cloud_config))
         .routes(routes!(certificates::sign))

@@ -22,7 +22,8 @@ pub use sea_orm::DatabaseConnection as Records;
 
 use crate::{Config, Error, Kind, Result};
 use crate::{
-    certificate, cluster, cluster_template, lease, node, nodegroup, notification, operation, order, quota, service,
+    certificate, cluster, cluster_template, join_token, lease, node, nodegroup, notification, operation, order, quota,
+    service,
 };
 
 /// How long a writer waits for another one, and a request for a free connection.
@@ -146,6 +147,7 @@ pub fn expected_tables() -> Vec<Columns> {
         table::<cluster::row::Entity>(),
         table::<cluster::spare::row::Entity>(),
         table::<cluster_template::row::Entity>(),
+        table::<join_token::row::Entity>(),
         table::<lease::row::Entity>(),
         table::<node::row::Entity>(),
         table::<node::token::Entity>(),

@@ -34,6 +34,7 @@ pub async fn start(conductor: Arc<Conductor>, shutdown: CancellationToken) -> Re
     let mut loops = JoinSet::new();
     loops.spawn(watch::dispatch::run(conductor.clone(), shutdown.clone()));
     loops.spawn(watch::stacks::run(conductor.clone(), shutdown.clone()));
+    loops.spawn(watch::health::run(conductor.clone(), shutdown.clone()));
     loops.spawn(watch::heartbeat::run(conductor.clone(), shutdown.clone()));
     loops.spawn(watch::notifications::run(conductor.clone(), shutdown.clone()));
     loops.spawn(watch::retention::run(conductor, shutdown));

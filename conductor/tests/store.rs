@@ -32,6 +32,10 @@ mod clusters;
 mod errors;
 #[path = "store/gate.rs"]
 mod gate;
+#[path = "store/health.rs"]
+mod health;
+#[path = "store/join_tokens.rs"]
+mod join_tokens;
 #[path = "store/nodes.rs"]
 mod nodes;
 #[path = "store/notifications.rs"]

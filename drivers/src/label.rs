@@ -6,7 +6,7 @@ use std::fmt;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use crate::Problem;
+use crate::{Conflict, Problem};
 
 /// The values a label takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,10 +28,24 @@ pub enum Kind {
     },
     /// An IPv4 or IPv6 network, as `10.0.0.0/24`.
     Cidr,
+    /// An IPv4 network whose prefix length is within bounds, both included.
+    Ipv4Network {
+        /// Shortest prefix: the largest network.
+        min: u8,
+        /// Longest prefix: the smallest network.
+        max: u8,
+    },
     /// Comma separated networks.
     CidrList,
+    /// An IPv4 address.
+    Ipv4Address,
     /// A version tag, `vX.Y.Z`.
     Version,
+    /// A version tag, `vX.Y.Z`, of this version or a later one.
+    VersionFrom {
+        /// The least, as `v1.31.0`.
+        least: &'static str,
+    },
     /// An `https://` URL.
     Url,
     /// A SHA-256 digest, 64 hexadecimal digits.
@@ -42,6 +56,11 @@ pub enum Kind {
     ImagePrefix,
     /// Comma separated words of letters, digits and `._-`.
     Words,
+    /// Comma separated words out of these.
+    SetOf {
+        /// The words.
+        values: &'static [&'static str],
+    },
     /// Comma separated DNS names and IP addresses.
     Hosts,
     /// A DNS name.
@@ -75,6 +94,34 @@ pub struct Label {
     pub meaning: &'static str,
     /// The release of Jeroboam that brought it.
     pub since: Since,
+    /// What it cannot be together with.
+    pub conflicts: &'static [Conflict],
+}
+
+impl Label {
+    /// A label of the first release, without conflicts.
+    #[must_use]
+    pub const fn new(key: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Self {
+        Self { key, kind, default, meaning, since: "0.1.0", conflicts: &[] }
+    }
+
+    /// A label that is accepted and has no effect, with what to use instead or why it is gone.
+    #[must_use]
+    pub const fn obsolete(key: &'static str, instead: &'static str) -> Self {
+        Self::new(key, Kind::Obsolete { instead }, "", "No effect.")
+    }
+
+    /// The same, since a later release.
+    #[must_use]
+    pub const fn since(self, since: Since) -> Self {
+        Self { since, ..self }
+    }
+
+    /// The same with what it cannot be together with.
+    #[must_use]
+    pub const fn conflicting(self, conflicts: &'static [Conflict]) -> Self {
+        Self { conflicts, ..self }
+    }
 }
 
 /// What an examination of labels found.
@@ -167,14 +214,20 @@ impl Kind {
             Self::Integer { min, max } => value.parse::<i64>().is_ok_and(|n| (*min..=*max).contains(&n)),
             Self::OneOf { values } => values.contains(&value),
             Self::Cidr => network(value).is_some(),
+            Self::Ipv4Network { min, max } => {
+                matches!(network(value), Some(IpNet::V4(net)) if (*min..=*max).contains(&net.prefix_len()))
+            }
             Self::CidrList => list(value).all(|item| network(item).is_some()),
+            Self::Ipv4Address => value.parse::<std::net::Ipv4Addr>().is_ok(),
             Self::Version => version(value).is_some(),
+            Self::VersionFrom { least } => version(value).is_some() && version(value) >= version(least),
             Self::Url => is_https_url(value),
             Self::Sha256 => value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit()),
             Self::DnsName => is_dns_name(value),
             Self::Tag => is_tag(value),
             Self::ImagePrefix => is_image_prefix(value),
             Self::Words => list(value).all(is_word),
+            Self::SetOf { values } => list(value).all(|item| values.contains(&item)),
             Self::Hosts => list(value).all(|item| is_dns_name(item) || item.parse::<std::net::IpAddr>().is_ok()),
             Self::Plain => value.len() <= 255 && is_plain(value),
             Self::Text => value.len() <= 255,
@@ -192,14 +245,20 @@ impl fmt::Display for Kind {
             Self::Integer { min, max } => write!(f, "a whole number from {min} to {max}"),
             Self::OneOf { values } => write!(f, "one of {}", values.join(", ")),
             Self::Cidr => f.write_str("a network without host bits, as 10.0.0.0/24"),
+            Self::Ipv4Network { min, max } => {
+                write!(f, "an IPv4 network without host bits, with a prefix length from {min} to {max}")
+            }
             Self::CidrList => f.write_str("comma separated networks without host bits, as 10.0.0.0/24"),
+            Self::Ipv4Address => f.write_str("an IPv4 address"),
             Self::Version => f.write_str("a version vX.Y.Z"),
+            Self::VersionFrom { least } => write!(f, "a version vX.Y.Z, {least} or later"),
             Self::Url => f.write_str("an https:// URL"),
             Self::Sha256 => f.write_str("64 hexadecimal digits"),
             Self::DnsName => f.write_str("a DNS name in lower case"),
             Self::Tag => f.write_str("an image tag: letters, digits and ._- , at most 128 characters"),
             Self::ImagePrefix => f.write_str("a registry with an optional path, as registry.example.org/k8s"),
             Self::Words => f.write_str("comma separated words of letters, digits and ._-"),
+            Self::SetOf { values } => write!(f, "comma separated words out of {}", values.join(", ")),
             Self::Hosts => f.write_str("comma separated DNS names and IP addresses"),
             Self::Plain => f.write_str("printable ASCII text without blanks, quotes and the characters $`\\;&|<>(){}"),
             Self::Text => f.write_str("printable ASCII text on one line without @@, at most 255 characters"),
@@ -309,14 +368,10 @@ mod tests {
     use super::*;
 
     const SCHEMA: &[Label] = &[
-        label("kube_tag", Kind::Version),
-        label("etcd_volume_size", Kind::Integer { min: 0, max: 100 }),
-        label("tiller_tag", Kind::Obsolete { instead: "nothing" }),
+        Label::new("kube_tag", Kind::Version, "", ""),
+        Label::new("etcd_volume_size", Kind::Integer { min: 0, max: 100 }, "", ""),
+        Label::obsolete("tiller_tag", "nothing"),
     ];
-
-    const fn label(key: &'static str, kind: Kind) -> Label {
-        Label { key, kind, default: "", meaning: "", since: "0.1" }
-    }
 
     fn given(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
         labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
@@ -348,6 +403,12 @@ mod tests {
             (Kind::Cidr, "10.0.0.0/24", "10.0.0.1/24"),
             (Kind::Cidr, "fd00::/64", "10.0.0.0"),
             (Kind::CidrList, "10.0.0.0/8, 192.168.0.0/16", "10.0.0.0/8,"),
+            (Kind::Ipv4Network { min: 12, max: 27 }, "10.254.0.0/16", "10.0.0.0/11"),
+            (Kind::Ipv4Network { min: 0, max: 32 }, "10.0.0.1/32", "fd00::/16"),
+            (Kind::Ipv4Address, "192.0.2.7", "192.0.2.0/24"),
+            (Kind::VersionFrom { least: "v1.31.0" }, "v1.31.0", "v1.30.99"),
+            (Kind::VersionFrom { least: "v1.9.0" }, "v1.10.0", "1.10.0"),
+            (Kind::SetOf { values: &["a", "b"] }, "b, a", "a,c"),
             (Kind::Version, "v1.35.3", "v1.35.3-rc.1"),
             (Kind::Version, "v0.28.4", "v1.-5.3"),
             (Kind::Url, "https://example.org/a.yaml", "http://example.org/a.yaml"),

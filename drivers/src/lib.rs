@@ -7,19 +7,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+mod conflict;
+mod graph;
+mod health;
 mod hot;
 mod kubernetes;
 mod label;
+mod node;
 mod render;
 mod spec;
 mod stack;
-mod user_data;
+mod swarm;
+mod templates;
+mod values;
 
-/// Files below `templates/` that go onto nodes.
-mod embedded {
-    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
-}
-
+pub use conflict::{Conflict, FIELDS as CONFLICT_FIELDS};
+pub use health::{Health, Probe};
 pub use label::{Findings, Kind as LabelKind, Label, Obsolete, Since, Unknown, boolean, examine};
 pub use spec::{
     CaBundle, ClusterSpec, Desired, FixedNetwork, Flavor, Image, Network, NodegroupSpec, Previous, Role, Tokens,
@@ -52,6 +55,12 @@ pub trait Driver: Send + Sync {
     /// Everything wrong with a request, all at once; empty when it can be built.
     fn check(&self, desired: &Desired) -> Vec<Problem>;
 
+    /// What the user should know of a request that can be built: what it says and has no effect, or means another thing
+    /// than it used to. Labels are spoken of elsewhere.
+    fn notes(&self, _: &Desired) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The stack that makes the cluster, with the default nodegroups in it.
     ///
     /// # Errors
@@ -81,9 +90,14 @@ pub trait Driver: Send + Sync {
         Err(unsupported(self.name(), &format!("{} is not a nodegroup it knows", spec.workers.name)))
     }
 
+    /// Whether nodes join with tokens that the masters make: they hand them in, and get them from us.
+    fn has_join_tokens(&self) -> bool {
+        false
+    }
+
     /// The name of the file that holds the user data of workers.
     fn user_data_of_workers(&self) -> &'static str {
-        "worker-user-data"
+        graph::WORKER_USER_DATA
     }
 
     /// Labels that say what one node is like, not what the cluster is: a nodegroup's own count before the cluster's.
@@ -100,6 +114,9 @@ pub trait Driver: Send + Sync {
     fn version(&self, _labels: &BTreeMap<String, String>, _image: &Image) -> Option<String> {
         None
     }
+
+    /// The programs whose versions, as nodes report them, are those of the COE and of its container runtime.
+    fn programs(&self) -> (&'static str, &'static str);
 
     /// Whether the first version is older than the second; nothing where one is no version.
     fn is_older(&self, first: &str, second: &str) -> Option<bool> {
@@ -120,6 +137,17 @@ pub trait Driver: Send + Sync {
     /// where none do. They go before the cluster's stack.
     fn made_inside(&self, _cluster_uuid: &str) -> Option<String> {
         None
+    }
+
+    /// How it is found out whether a cluster works.
+    fn health(&self) -> Health {
+        Health::Unasked
+    }
+
+    /// Whether nodes are to give up what they run before they leave, and to be forgotten by the COE afterwards; only
+    /// with [`Health::Docker`], by which the COE is told.
+    fn drains(&self) -> bool {
+        false
     }
 
     /// What the stack's outputs say about the finished cluster.
@@ -165,7 +193,7 @@ fn unsupported(driver: &str, cause: &str) -> RenderError {
 /// Every driver of this build.
 #[must_use]
 pub fn installed() -> Vec<&'static dyn Driver> {
-    vec![&kubernetes::Kubernetes]
+    vec![&kubernetes::Kubernetes, &swarm::Swarm]
 }
 
 /// The driver of this name.
@@ -214,6 +242,9 @@ mod tests {
         assert!(find("kubernetes2").is_none());
         for os_distro in ["ubuntu", "debian", "fedora-coreos", "flatcar"] {
             assert_eq!(resolve("vm", os_distro, "kubernetes").map(|driver| driver.name()), Some("kubernetes"));
+        }
+        for coe in ["swarm", "swarm-mode"] {
+            assert_eq!(resolve("vm", "debian", coe).map(|driver| driver.name()), Some("swarm"));
         }
         assert!(resolve("bm", "ubuntu", "kubernetes").is_none());
         assert!(resolve("vm", "windows", "kubernetes").is_none());

@@ -13,6 +13,7 @@ mod m20261122_notifications;
 mod m20261122_operations;
 mod m20261122_rotation;
 mod m20261123_nodegroups;
+mod m20261124_join_tokens;
 mod step;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             m20261122_operations::STEPS,
             m20261122_rotation::STEPS,
             m20261123_nodegroups::STEPS,
+            m20261124_join_tokens::STEPS,
         ];
         all.into_iter().flatten().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
     }

@@ -5,9 +5,9 @@
 # shellcheck disable=SC2016
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-SCRIPTS=$PWD/templates/kubernetes/node
 UUID=11111111-2222-4333-8444-555555555555
 WORK=$(mktemp -d)
+SCRIPTS=$WORK/scripts
 passed=0 failed=0 children=()
 export PATH=$WORK/bin:$PATH:/usr/sbin:/sbin
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY
@@ -65,7 +65,7 @@ UNKNOWN_TO_THE_SCRIPTS='\$(touch $WORK/executed)'
 END
     for setting in "${@:5}"; do echo "$setting" >>"$root/etc/jeroboam/node.env"; done
     cp "$API/token" "$root/etc/jeroboam/bootstrap-token"
-    cp "$SCRIPTS/../addons/flannel.yaml" "$root/etc/jeroboam/addons/"
+    cp templates/kubernetes/addons/flannel.yaml "$root/etc/jeroboam/addons/"
     printf 'kubelet\tkubernetes\tsystem:node:{node}\tsystem:nodes\tboth\tyes\n' >"$root/etc/jeroboam/certificates.tsv"
     [[ $2 == worker ]] || cat >>"$root/etc/jeroboam/certificates.tsv" <<'END'
 apiserver	kubernetes	kube-apiserver	-	server	yes
@@ -93,6 +93,7 @@ syntax() {
     for file in "$SCRIPTS"/bootstrap "$SCRIPTS"/*.sh; do
         check "bash -n ${file##*/}" bash -n "$file"
     done
+    check "no script hides another" test "$(find "$SCRIPTS" -type f | wc -l)" = "$(find templates/node templates/kubernetes/node -type f | wc -l)"
     check "shellcheck" shellcheck -s bash -x "$SCRIPTS"/bootstrap "$SCRIPTS"/*.sh tests/node/scripts.sh
     check "no script turns off the verification of certificates" fails grep -nE -- 'curl.* (-k|--insecure)( |$)' -r "$SCRIPTS"
     check "user_data has room for the scripts" test "$(tar -c -C "$SCRIPTS" . | gzip -9 | base64 -w 0 | wc -c)" -lt 30000
@@ -531,6 +532,9 @@ boots() {
     check "the message names both" contains <(tail -n 1 "$API/reports.jsonl") 'kubelet is v1.32.4, the cluster wants v1.33.0'
 }
 
+# In one folder, as on nodes.
+mkdir "$SCRIPTS"
+cp templates/node/* templates/kubernetes/node/* "$SCRIPTS"
 syntax
 start_api
 settings

@@ -2,12 +2,14 @@
 
 mod issue;
 mod keep;
+mod present;
 mod replace;
 pub(crate) mod row;
 pub mod store;
 
 pub use issue::{authority, service_account, sign, sign_for_node};
 pub use keep::{ensure, forget};
+pub(crate) use present::{Pairs, identities, identity};
 pub(crate) use replace::{forget_past, give_up, introduce};
 pub use row::{Kind, Model as Keypair};
 

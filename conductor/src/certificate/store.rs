@@ -74,6 +74,21 @@ pub async fn of_cluster(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<
     Ok(Entity::find().filter(Column::ClusterUuid.eq(cluster_uuid)).order_by_asc(Column::Id).all(c).await?)
 }
 
+/// The key pairs of these kinds that are in force, of all these clusters, in one query.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn in_force(c: &impl ConnectionTrait, cluster_uuids: &[String], kinds: &[Kind]) -> Result<Vec<Keypair>> {
+    let which = Condition::all()
+        .add(Column::ClusterUuid.is_in(cluster_uuids))
+        .add(Column::Kind.is_in(kinds.iter().copied()))
+        .add(Column::Generation.gt(0));
+    let mut found = Entity::find().filter(which).order_by_desc(Column::Generation).all(c).await?;
+    let mut seen = std::collections::HashSet::new();
+    found.retain(|pair| seen.insert((pair.cluster_uuid.clone(), pair.kind)));
+    Ok(found)
+}
+
 /// The generation that the cluster's next authorities will be.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use drivers::Addresses;
 
+use super::facts::Facts;
 use super::{Action, Changes, Status, store};
 use crate::nodegroup::Nodegroup;
 use crate::openstack::heat;
@@ -120,7 +121,7 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
     };
     let driver = conductor.driver(&work.cluster.driver)?;
     let addresses = driver.read(&stack.outputs());
-    let reason = match super::labels::warnings(driver, &work.cluster.labels) {
+    let reason = match super::labels::warnings(driver, &Facts::of(&work.cluster)?.desired) {
         Some(warnings) => format!("Stack CREATE completed successfully. Note: {warnings}"),
         None => "Stack CREATE completed successfully".to_owned(),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use drivers::Driver;
+use drivers::{Desired, Driver};
 
 use crate::config::LabelsUnknown;
 use crate::{Error, Result};
@@ -23,11 +23,12 @@ pub(crate) fn refuse_unknown(
     Err(Error::invalid(unknown.join("; ")))
 }
 
-/// What the user should know of labels without effect; nothing when all have one.
-pub(super) fn warnings(driver: &dyn Driver, labels: &BTreeMap<String, String>) -> Option<String> {
+/// What the user should know of a request: what has no effect, or another one than it used to; nothing when all is well.
+pub(super) fn warnings(driver: &dyn Driver, desired: &Desired) -> Option<String> {
+    let labels = &desired.labels;
     let obsolete = drivers::examine(driver.labels(), labels).obsolete;
     let obsolete = obsolete.iter().map(|label| format!("labels.{} has no effect: {}", label.key, label.instead));
-    let all: Vec<_> = obsolete.chain(unknown(driver, labels)).collect();
+    let all: Vec<_> = driver.notes(desired).into_iter().chain(obsolete).chain(unknown(driver, labels)).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 
@@ -48,16 +49,38 @@ mod tests {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
+    fn desired(pairs: &[(&str, &str)]) -> Desired {
+        serde_json::from_value(serde_json::json!({
+            "name": "c", "coe": "kubernetes", "server_type": "vm", "os_distro": "debian", "master_count": 1,
+            "node_count": 1, "labels": labels(pairs), "master_lb_enabled": false, "floating_ip_enabled": false,
+            "tls_disabled": false, "registry_enabled": false,
+        }))
+        .unwrap()
+    }
+
     fn driver() -> &'static dyn Driver {
         drivers::find("kubernetes").unwrap()
     }
 
     #[test]
     fn labels_without_effect_are_told_with_what_to_use() {
-        let text = warnings(driver(), &labels(&[("tiller_enabled", "true"), ("kube_tga", "v1.33.0")])).unwrap();
+        let text = warnings(driver(), &desired(&[("tiller_enabled", "true"), ("kube_tga", "v1.33.0")])).unwrap();
         assert!(text.contains("labels.tiller_enabled has no effect: "), "{text}");
         assert!(text.contains("labels.kube_tga is not known to the driver; the nearest is kube_tag"), "{text}");
-        assert_eq!(warnings(driver(), &labels(&[("kube_tag", "v1.33.0")])), None);
+        assert_eq!(warnings(driver(), &desired(&[("kube_tag", "v1.33.0")])), None);
+    }
+
+    #[test]
+    fn the_word_for_classic_swarm_is_told_to_mean_swarm_mode() {
+        let swarm = drivers::find("swarm").unwrap();
+        let coe = |coe: &str| Desired { coe: coe.into(), ..desired(&[("swarm_strategy", "binpack")]) };
+        let text = warnings(swarm, &coe("swarm")).unwrap();
+        assert!(
+            text.starts_with("coe is swarm, but classic Swarm is gone: the cluster is built in Swarm mode"),
+            "{text}"
+        );
+        assert!(text.contains("labels.swarm_strategy has no effect"), "{text}");
+        assert!(!warnings(swarm, &coe("swarm-mode")).unwrap().contains("classic"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod facts;
 mod finish;
 pub mod gate;
 pub(crate) mod labels;
+pub(crate) mod leaving;
 pub(crate) mod members;
 pub mod name;
 pub(crate) mod progress;

@@ -83,7 +83,8 @@ pub(crate) async fn versions(conductor: &Conductor, work: &Work) -> Result<(Opti
     let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
     let masters = || nodes.iter().filter(|node| node.role == "master");
     let of = |program: &str| masters().find_map(|node| node.versions.get(program).cloned());
-    Ok((of("kubelet"), of("containerd")))
+    let (coe, runtime) = conductor.driver(&work.cluster.driver)?.programs();
+    Ok((of(coe), of(runtime)))
 }
 
 /// The nodes an operation waits for, and what those that reported have said.
@@ -182,7 +183,7 @@ fn percent(phase: Phase) -> u32 {
         Phase::Runtime => 40,
         Phase::Etcd => 55,
         Phase::ControlPlane => 75,
-        Phase::Kubelet => 90,
+        Phase::Kubelet | Phase::Joined => 90,
         Phase::Ready => 100,
         Phase::Failed => 0,
     }

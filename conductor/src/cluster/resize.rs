@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, Phase, Target};
 use super::members::{node_name, prefix, reported};
 use super::progress::{LONGEST_WAIT, Nodes, node_fault};
-use super::{Action, Changes, Cluster, Ending, Owner, change, close, gate, members, spec, store, submit};
+use super::{Action, Changes, Cluster, Ending, Owner, change, close, gate, leaving, members, spec, store, submit};
 use crate::column::now;
 use crate::node::Phase as NodePhase;
 use crate::nodegroup::{self, DEFAULT_WORKER, MASTER, Nodegroup};
@@ -168,6 +168,36 @@ async fn admit(conductor: &Conductor, work: &Work) -> StepResult {
     Ok(Next::Done)
 }
 
+/// Has those that leave give up what they run.
+async fn drain(conductor: &Conductor, work: &Work) -> StepResult {
+    let driver = conductor.driver(&work.cluster.driver)?;
+    if !driver.drains() {
+        return Ok(Next::Done);
+    }
+    let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    let stack = change::present(&session, &Target::nodegroup(work)?).await?;
+    let before: BTreeSet<u32> = driver.members(&stack.outputs()).into_keys().collect();
+    let input = Input::of(work)?;
+    let removed = removed(conductor, work, &input, &before).await?;
+    let prefix = prefix(&work.cluster, work.nodegroup()?);
+    let leaves = leave(&before, &removed, input.node_count).into_iter().map(|index| node_name(&prefix, index));
+    leaving::drain(conductor, work, leaves.collect()).await
+}
+
+/// Who leaves: those that are removed by name and, as Heat keeps the lowest indices, the highest of the others.
+fn leave(before: &BTreeSet<u32>, removed: &BTreeSet<u32>, count: u32) -> BTreeSet<u32> {
+    let surplus = before.difference(removed).skip(count as usize);
+    before.intersection(removed).chain(surplus).copied().collect()
+}
+
+/// Has the COE forget those that left.
+async fn forget(conductor: &Conductor, work: &Work) -> StepResult {
+    let Some(present) = Nodes::noted(work) else { return Ok(Next::Done) };
+    let prefix = prefix(&work.cluster, work.nodegroup()?);
+    leaving::settle(conductor, work, &prefix, &present).await?;
+    Ok(Next::Done)
+}
+
 static RESIZE: Phase = Phase {
     name: Cow::Borrowed("resize"),
     change: |conductor, work, session, stack| resized(conductor, work, session, stack).boxed(),
@@ -180,9 +210,26 @@ static UNDO: Phase = Phase {
 
 /// The new number, and who goes. Who was there before is noted, for the case that all this is undone.
 async fn resized(conductor: &Conductor, work: &Work, _: &Session, stack: &heat::Stack) -> Result<Change, Failure> {
-    let (group, mut input) = (work.nodegroup()?, Input::of(work)?);
+    let input = Input::of(work)?;
     let driver = conductor.driver(&work.cluster.driver)?;
-    let before = driver.members(&stack.outputs());
+    let before: BTreeSet<u32> = driver.members(&stack.outputs()).into_keys().collect();
+    let removed = removed(conductor, work, &input, &before).await?;
+    operation::store::note(&conductor.db, &work.operation.uuid, |progress| {
+        progress["before"] = before.iter().copied().collect::<Vec<_>>().into();
+        progress["removed"] = removed.iter().copied().collect::<Vec<_>>().into();
+    })
+    .await?;
+    scaled(conductor, work, input.node_count, &removed)
+}
+
+/// Those that were named to go and, after a change that failed, those that never became ready.
+async fn removed(
+    conductor: &Conductor,
+    work: &Work,
+    input: &Input,
+    before: &BTreeSet<u32>,
+) -> Result<BTreeSet<u32>, Failure> {
+    let (group, mut removed) = (work.nodegroup()?, input.remove.clone());
     if input.retry && submit::nodes_report(conductor, &work.cluster) {
         let reported = reported(conductor, group).await?;
         let prefix = prefix(&work.cluster, group);
@@ -190,14 +237,9 @@ async fn resized(conductor: &Conductor, work: &Work, _: &Session, stack: &heat::
             let name = node_name(&prefix, index);
             reported.iter().any(|node| node.name == name && node.phase == NodePhase::Ready)
         };
-        input.remove.extend(before.keys().copied().filter(|index| !ready(*index)));
+        removed.extend(before.iter().copied().filter(|index| !ready(*index)));
     }
-    operation::store::note(&conductor.db, &work.operation.uuid, |progress| {
-        progress["before"] = before.keys().copied().collect::<Vec<_>>().into();
-        progress["removed"] = input.remove.iter().copied().collect::<Vec<_>>().into();
-    })
-    .await?;
-    scaled(conductor, work, input.node_count, &input.remove)
+    Ok(removed)
 }
 
 /// The number before, and nobody who came with the change.
@@ -278,7 +320,7 @@ async fn await_nodes(conductor: &Conductor, work: &Work) -> StepResult {
 
 /// Records the nodes' addresses; their tokens open nothing more.
 async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
-    let ending = Ending::Complete("Stack UPDATE completed successfully".to_owned());
+    let ending = Ending::Complete(leaving::told(work, "Stack UPDATE completed successfully"));
     settle(conductor, work, &ending, None).await
 }
 
@@ -318,6 +360,7 @@ async fn fail(conductor: &Conductor, work: &Work) -> StepResult {
     let Ok(target) = Target::nodegroup(work) else {
         return super::finish::failed(conductor, work).await;
     };
+    leaving::give_back(conductor, work).await;
     let input = Input::of(work)?;
     let fault = Fault::of(&work.operation);
     if !input.rollback {
@@ -411,12 +454,14 @@ pub static KIND: Kind = Kind {
     nodegroups: Some(Action::Update),
     steps: &[
         Step { name: "cluster.resize/admit", limit: CALLS, run: |c, w| Box::pin(admit(c, w)) },
+        Step { name: "cluster.resize/drain", limit: CALLS, run: |c, w| Box::pin(drain(c, w)) },
         Step {
             name: "cluster.resize/submit",
             limit: CALLS,
             run: |c, w| Box::pin(async move { change::submit(c, w, &Target::nodegroup(w)?, &RESIZE).await }),
         },
         Step { name: "cluster.resize/await", limit: CALLS, run: |c, w| Box::pin(await_stack(c, w)) },
+        Step { name: "cluster.resize/forget", limit: CALLS, run: |c, w| Box::pin(forget(c, w)) },
         Step { name: "cluster.resize/nodes", limit: CALLS, run: |c, w| Box::pin(await_nodes(c, w)) },
         Step { name: "cluster.resize/finish", limit: CALLS, run: |c, w| Box::pin(finish(c, w)) },
     ],
@@ -425,3 +470,25 @@ pub static KIND: Kind = Kind {
 
 /// A step is a handful of calls, each with its own deadline.
 const CALLS: Duration = Duration::from_secs(120);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_named_leaves_and_then_the_highest() {
+        let before = BTreeSet::from([0, 1, 3, 5]);
+        for (removed, count, leaves) in [
+            (vec![], 4, vec![]),
+            (vec![], 6, vec![]),
+            (vec![], 2, vec![3, 5]),
+            (vec![0], 3, vec![0]),
+            (vec![1], 2, vec![1, 5]),
+            (vec![0, 9], 4, vec![0]),
+            (vec![], 0, vec![0, 1, 3, 5]),
+        ] {
+            let removed: BTreeSet<u32> = removed.into_iter().collect();
+            assert_eq!(leave(&before, &removed, count), leaves.into_iter().collect(), "{removed:?} {count}");
+        }
+    }
+}

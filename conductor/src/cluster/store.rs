@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
-    EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryResult, QuerySelect, RelationDef, Select, SqlErr,
+    EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QueryResult, QuerySelect, RelationDef, Select,
+    SqlErr,
 };
 
 use super::row::{ActiveModel, Column, Entity};
-use super::{Changes, Cluster, NewCluster, Status, View};
+use super::{Changes, Cluster, HealthStatus, NewCluster, Status, View};
 use crate::cluster_template::row as cluster_template;
 use crate::column::{StringMap, given, now};
 use crate::ident::Ident;
@@ -188,6 +189,52 @@ pub async fn remove(c: &impl ConnectionTrait, uuid: &str) -> Result<bool> {
         quota::store::release(c, &cluster.project_id).await?;
     }
     Ok(removed)
+}
+
+/// What is needed of a cluster to ask for its health, and what was found last.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub struct Asked {
+    /// Internal number.
+    pub id: i64,
+    /// Its identifier.
+    pub uuid: String,
+    /// Name of the driver.
+    pub driver: String,
+    /// The COE's API as a URL.
+    pub api_address: String,
+    /// Whether the COE worked.
+    pub health_status: Option<HealthStatus>,
+    /// What was found.
+    pub health_status_reason: StringMap,
+}
+
+/// Clusters of these drivers in these statuses that have an API, at most `limit` behind the one with the number
+/// `after`.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn asked(
+    c: &impl ConnectionTrait,
+    drivers: &[&str],
+    statuses: &[Status],
+    after: i64,
+    limit: u64,
+) -> Result<Vec<Asked>> {
+    let columns = [
+        Column::Id,
+        Column::Uuid,
+        Column::Driver,
+        Column::ApiAddress,
+        Column::HealthStatus,
+        Column::HealthStatusReason,
+    ];
+    let which = Condition::all()
+        .add(Column::Driver.is_in(drivers.iter().copied()))
+        .add(Column::Status.is_in(statuses.iter().copied()))
+        .add(Column::ApiAddress.is_not_null())
+        .add(Column::Id.gt(after));
+    let found = Entity::find().select_only().columns(columns).filter(which).order_by_asc(Column::Id).limit(limit);
+    Ok(found.into_model::<Asked>().all(c).await?)
 }
 
 /// How much there is.

@@ -11,7 +11,7 @@ use crate::openstack::Identity;
 use crate::{Conductor, Error, Result, database};
 
 /// In these statuses a cluster's health may be told.
-const HEALTH_IS_TOLD: &[Status] = &[
+pub(crate) const HEALTH_IS_TOLD: &[Status] = &[
     Status::CreateComplete,
     Status::UpdateComplete,
     Status::UpdateFailed,

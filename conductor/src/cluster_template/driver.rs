@@ -86,6 +86,9 @@ mod tests {
         fn stack(&self, _: &ClusterSpec) -> Result<Stack, RenderError> {
             Err(RenderError::Document { name: String::new(), cause: String::new() })
         }
+        fn programs(&self) -> (&'static str, &'static str) {
+            ("", "")
+        }
         fn read(&self, _: &Outputs) -> Addresses {
             Addresses::default()
         }

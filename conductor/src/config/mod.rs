@@ -3,12 +3,14 @@
 //! The meaning of every key stands in `default.toml` beside this file, which `jeroboam config` prints; a test
 //! holds its values equal to the defaults here.
 
+mod health;
 mod sections;
 
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+pub use health::Health;
 pub use sections::*;
 
 /// The sample that documents every option with its default.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
+use super::Health;
 use crate::pki::{Extension, KeyUsage, Limits};
 
 /// Everything an operator can set.
@@ -29,6 +30,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// Heat.
     pub heat: Heat,
+    /// Looks at clusters' health.
+    pub health: Health,
     /// Events for other services.
     pub notifications: Notifications,
     /// Who may do what.
@@ -274,6 +277,8 @@ pub struct Drivers {
     pub labels_unknown: LabelsUnknown,
     /// Whether nodes report their phases; when false, a complete stack is a complete cluster.
     pub node_reports: bool,
+    /// Seconds that nodes which leave a Swarm have to give up what they run; 0 does not drain them.
+    pub drain_timeout_s: u64,
 }
 
 /// What to do with a label no driver knows.
@@ -336,6 +341,7 @@ impl Default for Config {
             trust: Trust::default(),
             secrets: Secrets::default(),
             heat: Heat::default(),
+            health: Health::default(),
             notifications: Notifications::default(),
             policy: Policy::default(),
             quota: Quota::default(),
@@ -413,7 +419,7 @@ impl Default for Quota {
 
 impl Default for Drivers {
     fn default() -> Self {
-        Self { enabled: Vec::new(), labels_unknown: LabelsUnknown::Accept, node_reports: true }
+        Self { enabled: Vec::new(), labels_unknown: LabelsUnknown::Accept, node_reports: true, drain_timeout_s: 60 }
     }
 }
 

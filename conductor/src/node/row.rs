@@ -66,6 +66,8 @@ pub enum Phase {
     ControlPlane,
     /// Its kubelet runs.
     Kubelet,
+    /// It has joined the cluster, where nodes do.
+    Joined,
     /// It takes its part in the cluster.
     Ready,
     /// It gave up.
@@ -83,6 +85,7 @@ impl Phase {
             Self::Etcd => "etcd",
             Self::ControlPlane => "control-plane",
             Self::Kubelet => "kubelet",
+            Self::Joined => "joined",
             Self::Ready => "ready",
             Self::Failed => "failed",
         }

@@ -250,12 +250,13 @@ async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
     let group = work.nodegroup()?;
     let session = cluster::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
     let stack = change::present(&session, &Target::nodegroup(work)?).await?;
-    let addresses = conductor.driver(&work.cluster.driver)?.read(&stack.outputs());
+    let driver = conductor.driver(&work.cluster.driver)?;
+    let addresses = driver.read(&stack.outputs());
     let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&work.cluster.uuid)).await?;
     let mut own = nodes.iter().filter(|node| node.nodegroup_uuid == group.uuid);
     let changes = store::Changes {
         node_addresses: Some(addresses.node_addresses.into()),
-        version: own.find_map(|node| node.versions.get("kubelet").cloned()).map(Some),
+        version: own.find_map(|node| node.versions.get(driver.programs().0).cloned()).map(Some),
         ..Default::default()
     };
     let reason = format!("Nodegroup {}: stack CREATE completed successfully", group.name);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Nodegroup, create, store};
-use crate::cluster::{self, Action, Changes, Cluster, Owner, gate, name, progress};
+use crate::cluster::members::{node_name, prefix, reported};
+use crate::cluster::{self, Action, Changes, Cluster, Owner, gate, leaving, name, progress};
 use crate::cluster::{Ending, close};
 use crate::column::now;
 use crate::engine::State;
@@ -79,6 +80,23 @@ async fn quiesce(conductor: &Conductor, work: &Work) -> StepResult {
             return Ok(Next::Wait(Duration::from_secs(1)));
         }
     }
+    Ok(Next::Done)
+}
+
+/// Has its nodes give up what they run.
+async fn drain(conductor: &Conductor, work: &Work) -> StepResult {
+    let group = work.nodegroup()?;
+    let mut names: Vec<String> = reported(conductor, group).await?.into_iter().map(|node| node.name).collect();
+    if names.is_empty() {
+        let prefix = prefix(&work.cluster, group);
+        names.extend((0..u32::try_from(group.node_count).unwrap_or_default()).map(|index| node_name(&prefix, index)));
+    }
+    leaving::drain(conductor, work, names).await
+}
+
+/// Has the COE forget its nodes.
+async fn forget(conductor: &Conductor, work: &Work) -> StepResult {
+    leaving::settle(conductor, work, &prefix(&work.cluster, work.nodegroup()?), &[]).await?;
     Ok(Next::Done)
 }
 
@@ -171,7 +189,7 @@ async fn going(
 async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
     let group = work.nodegroup()?;
     let (cluster, uuid) = (&work.cluster.uuid, &group.uuid);
-    let reason = format!("Nodegroup {} was deleted", group.name);
+    let reason = leaving::told(work, &format!("Nodegroup {} was deleted", group.name));
     let transaction = database::begin(&conductor.db).await?;
     cluster::store::take(&transaction, cluster).await?;
     node::store::delete_tokens(&transaction, cluster, Some(uuid)).await?;
@@ -194,7 +212,9 @@ pub static KIND: Kind = Kind {
     nodegroups: Some(Action::Delete),
     steps: &[
         Step { name: "nodegroup.delete/quiesce", limit: CALLS, run: |c, w| Box::pin(quiesce(c, w)) },
+        Step { name: "nodegroup.delete/drain", limit: CALLS, run: |c, w| Box::pin(drain(c, w)) },
         Step { name: "nodegroup.delete/stack", limit: CALLS, run: |c, w| Box::pin(stack(c, w)) },
+        Step { name: "nodegroup.delete/forget", limit: CALLS, run: |c, w| Box::pin(forget(c, w)) },
         Step { name: "nodegroup.delete/finish", limit: CALLS, run: |c, w| Box::pin(complete(c, w)) },
     ],
     on_failure: Step { name: "nodegroup.delete/fail", limit: CALLS, run: |c, w| Box::pin(create::failed(c, w)) },

@@ -5,7 +5,7 @@ use drivers::Ca;
 use super::{Answer, Kind, Order, State, store};
 use crate::column::now;
 use crate::node::{self, Holder};
-use crate::{Conductor, Error, Result, certificate};
+use crate::{Conductor, Error, Result, certificate, join_token};
 
 /// What a node is to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,15 +49,25 @@ pub struct Outcome {
 pub async fn task(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str) -> Result<Option<Task>> {
     node::known(conductor, holder, cluster, node).await?;
     let Some(order) = store::of(&conductor.db, cluster).await?.filter(|order| concerns(order, holder)) else {
-        return Ok(None);
+        return standing(conductor, holder, cluster).await;
     };
     let answer = store::answer_of(&conductor.db, &order, node).await?;
     if answer.is_some_and(|answer| answer.state == State::Done) {
-        return Ok(None);
+        return standing(conductor, holder, cluster).await;
     }
     let authorities =
         if order.kind.masters_only() { Vec::new() } else { authorities(conductor, &order, holder).await? };
     Ok(Some(Task { uuid: order.uuid, kind: order.kind, authorities }))
+}
+
+/// What is to be done whatever operation there is: masters rotate join tokens that were used. Its answer is that the new
+/// ones are handed in.
+async fn standing(conductor: &Conductor, holder: &Holder, cluster: &str) -> Result<Option<Task>> {
+    if holder.role != crate::nodegroup::MASTER {
+        return Ok(None);
+    }
+    let tokens = join_token::to_rotate(conductor, cluster).await?;
+    Ok(tokens.map(|uuid| Task { uuid, kind: Kind::JoinTokens, authorities: Vec::new() }))
 }
 
 /// Puts a node's answer on record; an answer to an order that is no longer in force is taken and forgotten.

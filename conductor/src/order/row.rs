@@ -46,6 +46,8 @@ pub enum Kind {
     Credential,
     /// Masters: put the present credential back into the cluster.
     CredentialBack,
+    /// Masters: rotate the join tokens, and hand in the new ones. No operation gives it; see [`crate::join_token`].
+    JoinTokens,
 }
 
 impl Kind {
@@ -60,13 +62,14 @@ impl Kind {
             Self::Back => "back",
             Self::Credential => "credential",
             Self::CredentialBack => "credential-back",
+            Self::JoinTokens => "join-tokens",
         }
     }
 
     /// Whether it is for control plane nodes alone.
     #[must_use]
     pub fn masters_only(self) -> bool {
-        matches!(self, Self::Credential | Self::CredentialBack)
+        matches!(self, Self::Credential | Self::CredentialBack | Self::JoinTokens)
     }
 
     /// Whether both generations of authorities are trusted while it is in force.

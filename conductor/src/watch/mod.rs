@@ -1,6 +1,7 @@
 //! Loops without input: each looks at the records, does what is due, and can be killed at any point.
 
 pub(crate) mod dispatch;
+pub(crate) mod health;
 pub(crate) mod heartbeat;
 pub(crate) mod notifications;
 pub(crate) mod retention;

@@ -1,125 +1,56 @@
-//! The settings that node scripts read: `/etc/jeroboam/node.env`, one `KEY='value'` a line, no secrets.
-//!
-//! What only Heat knows stands as a marker, `@@NAME@@`, which Heat replaces. No other value may hold two at signs.
+//! What nodes of a Kubernetes cluster are told besides what all nodes are told.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::labels::DEFAULT_KUBE_TAG;
-use super::settings::{Labels, NetworkDriver, Settings};
-use crate::{ClusterSpec, Image, NodegroupSpec, RenderError, Role};
-
-/// Where the endpoint's authority is put on nodes.
-pub(super) const API_CA_FILE: &str = "/etc/jeroboam/api-ca.pem";
-
-/// The file itself.
-pub(super) const FILE: &str = "/etc/jeroboam/node.env";
+use super::settings::{NetworkDriver, Settings, labels};
+use crate::node::{Node, Own, Setting, given};
+use crate::{Image, Role, templates};
 
 /// Tag of the image that holds flannel's CNI plugin; it goes with the default of label `flannel_tag`.
 const FLANNEL_CNI_TAG: &str = "v1.9.1-flannel1";
 
-/// A value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Setting {
-    /// Ours or the user's.
-    Given(String),
-    /// With markers in it, for Heat to replace.
-    ForHeat(String),
+/// It.
+pub(super) fn of(node: &Node<'_>, settings: &Settings) -> Own {
+    let values = labels(&node.spec.desired.labels);
+    let own = Environment { node, settings };
+    Own {
+        settings: own.cluster().into_iter().chain(own.software()).collect(),
+        alternative_names: values.list("api_server_cert_sans").iter().map(|name| alternative_name(name)).collect(),
+        domains: vec![".svc".to_owned(), format!(".{}", values.text("dns_cluster_domain"))],
+        networks: vec![settings.pod_cidr.to_string(), settings.service_cidr.to_string()],
+        files: own.addons(),
+    }
 }
 
-/// What decides the settings of a node.
-pub(super) struct Node<'a> {
-    pub(super) spec: &'a ClusterSpec,
-    pub(super) settings: &'a Settings,
-    pub(super) group: &'a NodegroupSpec,
-    /// Whether the API has a floating IP of its own.
-    pub(super) api_floating: bool,
-    /// Whether masters have an etcd volume.
-    pub(super) etcd_volume: bool,
-    /// Whether nodes of the group have a container volume.
-    pub(super) runtime_volume: bool,
-    /// Whether its etcd takes the place of a member that others know.
-    pub(super) rejoins: bool,
+fn alternative_name(name: &str) -> String {
+    let kind = if name.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
+    format!("{kind}:{name}")
 }
 
-impl Node<'_> {
-    /// All settings, in the order in which they are written.
-    pub(super) fn settings(&self) -> Vec<(&'static str, Setting)> {
-        let mut all = self.identity();
-        all.extend(self.addresses());
-        all.extend(self.cluster());
-        all.extend(self.software());
-        all
-    }
+struct Environment<'a> {
+    node: &'a Node<'a>,
+    settings: &'a Settings,
+}
 
-    /// The file's text.
-    ///
-    /// # Errors
-    /// A value that could end its line or be taken for a marker; [`super::check`] refuses those of users before.
-    pub(super) fn text(&self) -> Result<String, RenderError> {
-        self.settings().into_iter().map(|(key, setting)| line(key, &setting)).collect()
-    }
-
-    fn identity(&self) -> Vec<(&'static str, Setting)> {
-        let (spec, role) = (self.spec, self.group.role);
-        let ca = spec.api_ca.as_ref().map_or("", |_| API_CA_FILE);
-        let labels: Vec<String> = self.group.node_labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        vec![
-            ("CLUSTER_UUID", given(&spec.uuid)),
-            ("CLUSTER_NAME", given(&spec.desired.name)),
-            ("NODE_ROLE", given(role)),
-            ("NODE_INDEX", heat("@@NODE_INDEX@@")),
-            ("NODE_NAME", heat("@@NODE_NAME@@")),
-            ("NODE_ADDRESS", heat("@@NODE_ADDRESS@@")),
-            ("NODEGROUP_NAME", given(&self.group.name)),
-            ("NODEGROUP_UUID", given(&self.group.uuid)),
-            ("NODEGROUP_ROLE", given(&self.group.role_name)),
-            ("NODE_LABELS", given(labels.join(","))),
-            ("NODE_TAINTS", given(self.group.node_taints.join(","))),
-            ("NODE_REPORTS", given(spec.node_reports)),
-            ("API_URL", given(&spec.api_url)),
-            ("API_CA_FILE", given(ca)),
-            ("OS_DISTRO", given(&spec.desired.os_distro)),
-        ]
-    }
-
-    fn addresses(&self) -> Vec<(&'static str, Setting)> {
-        let spec = self.spec;
-        let names: Vec<String> = (0..spec.masters.count).map(|index| spec.node_name(&spec.masters, index)).collect();
-        let volume = |there: bool, marker: &str| if there { heat(marker) } else { given("") };
-        let master = self.group.role == Role::Master;
-        vec![
-            ("MASTER_NAMES", given(names.join(","))),
-            ("MASTER_ADDRESSES", heat("@@MASTER_ADDRESSES@@")),
-            ("KUBE_API_ADDRESS", heat("@@KUBE_API_ADDRESS@@")),
-            ("KUBE_API_PORT", given(self.settings.api_port)),
-            ("KUBE_API_SANS", if master { heat(&self.alternative_names()) } else { given("") }),
-            ("ETCD_VOLUME", volume(master && self.etcd_volume, "@@ETCD_VOLUME@@")),
-            ("RUNTIME_VOLUME", volume(self.runtime_volume, "@@RUNTIME_VOLUME@@")),
-        ]
-    }
-
-    /// What the API is reached by besides the addresses and names that every API server has.
-    fn alternative_names(&self) -> String {
-        let mut names = vec!["IP:@@KUBE_API_ADDRESS@@".to_owned()];
-        if self.api_floating {
-            names.push("IP:@@KUBE_API_FLOATING_ADDRESS@@".to_owned());
-        }
-        if self.spec.desired.floating_ip_enabled {
-            names.push("IP:@@NODE_FLOATING_ADDRESS@@".to_owned());
-        }
-        for name in Labels(&self.spec.desired.labels).list("api_server_cert_sans") {
-            let kind = if name.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
-            names.push(format!("{kind}:{name}"));
-        }
-        names.join(",")
+impl Environment<'_> {
+    /// Manifests that the first master applies.
+    fn addons(&self) -> Vec<(String, &'static str)> {
+        let wanted = |name: &str| name != "flannel.yaml" || self.settings.network_driver == NetworkDriver::Flannel;
+        templates::of("kubernetes/addons")
+            .filter(|(name, _)| self.node.group.role == Role::Master && wanted(name))
+            .map(|(name, text)| (format!("/etc/jeroboam/addons/{name}"), text))
+            .collect()
     }
 
     fn cluster(&self) -> Vec<(&'static str, Setting)> {
-        let (settings, desired) = (self.settings, &self.spec.desired);
-        let labels = Labels(&desired.labels);
+        let settings = self.settings;
+        let labels = labels(&self.node.spec.desired.labels);
         let service = settings.service_cidr.network();
         vec![
+            ("ETCD_VOLUME", self.node.state_volume("@@ETCD_VOLUME@@")),
+            ("RUNTIME_VOLUME", self.node.runtime_volume()),
             ("POD_CIDR", given(settings.pod_cidr)),
             ("SERVICE_CIDR", given(settings.service_cidr)),
             ("API_SERVICE_ADDRESS", given(after(service, 1))),
@@ -139,7 +70,7 @@ impl Node<'_> {
             ("KUBELET_OPTIONS", given(self.options("kubelet_options"))),
             ("KUBEPROXY_OPTIONS", given(self.options("kubeproxy_options"))),
             ("CLOUD_PROVIDER", given(labels.flag("cloud_provider_enabled") == Some(true))),
-            ("ETCD_STATE", given(if self.rejoins { "existing" } else { "new" })),
+            ("ETCD_STATE", given(if self.node.rejoins { "existing" } else { "new" })),
         ]
     }
 
@@ -154,7 +85,7 @@ impl Node<'_> {
 
     /// The API server's options with those that the `oidc_` labels stand for.
     fn api_options(&self) -> String {
-        let labels = Labels(&self.spec.desired.labels);
+        let labels = labels(&self.node.spec.desired.labels);
         let mut options = vec![self.options("kubeapi_options")];
         if labels.some("oidc_issuer_url").is_some() {
             let keys =
@@ -171,9 +102,7 @@ impl Node<'_> {
     }
 
     fn software(&self) -> Vec<(&'static str, Setting)> {
-        let desired = &self.spec.desired;
-        let labels = Labels(&desired.labels);
-        let text = |value: &Option<String>| given(value.as_deref().unwrap_or_default());
+        let labels = labels(&self.node.spec.desired.labels);
         vec![
             ("KUBE_VERSION", given(self.kube_version())),
             ("KUBE_INSTALL", given(labels.text("kube_install"))),
@@ -187,15 +116,11 @@ impl Node<'_> {
             ("IMAGE_PREFIX", given(labels.text("container_infra_prefix").trim_end_matches('/'))),
             ("ETCD_TAG", given(labels.text("etcd_tag"))),
             ("COREDNS_TAG", given(labels.text("coredns_tag"))),
-            ("INSECURE_REGISTRY", text(&desired.insecure_registry)),
-            ("HTTP_PROXY", text(&desired.http_proxy)),
-            ("HTTPS_PROXY", text(&desired.https_proxy)),
-            ("NO_PROXY", self.no_proxy()),
         ]
     }
 
     fn packages_url(&self) -> &str {
-        match Labels(&self.spec.desired.labels).text("kube_packages_url") {
+        match labels(&self.node.spec.desired.labels).text("kube_packages_url") {
             "" => "https://pkgs.k8s.io/core:/stable:",
             url => url.trim_end_matches('/'),
         }
@@ -203,44 +128,16 @@ impl Node<'_> {
 
     /// The label, else the image's property, else nothing where the image decides, else our default.
     fn kube_version(&self) -> String {
-        kube_version(&self.spec.desired.labels, &self.group.image).unwrap_or_default()
-    }
-
-    /// Where no proxy is in the way: what was given, and all of the cluster itself.
-    fn no_proxy(&self) -> Setting {
-        let desired = &self.spec.desired;
-        if [&desired.http_proxy, &desired.https_proxy]
-            .iter()
-            .all(|proxy| proxy.as_deref().unwrap_or_default().is_empty())
-        {
-            return given("");
-        }
-        let domain = Labels(&desired.labels).text("dns_cluster_domain");
-        let mut names: Vec<String> =
-            desired.no_proxy.iter().flat_map(|given| crate::label::list(given)).map(str::to_owned).collect();
-        names.extend(["localhost", "127.0.0.1", "169.254.169.254", "@@KUBE_API_ADDRESS@@", ".svc"].map(str::to_owned));
-        names.push(format!(".{domain}"));
-        names.push(super::subnet_cidr(self.spec, self.settings));
-        names.extend([self.settings.pod_cidr.to_string(), self.settings.service_cidr.to_string()]);
-        names.retain(|name| !name.is_empty());
-        heat(&names.join(","))
+        kube_version(&self.node.spec.desired.labels, &self.node.group.image).unwrap_or_default()
     }
 }
 
 /// The version that labels and image come to.
-pub(super) fn kube_version(labels: &BTreeMap<String, String>, image: &Image) -> Option<String> {
-    let labels = Labels(labels);
+pub(super) fn kube_version(given: &BTreeMap<String, String>, image: &Image) -> Option<String> {
+    let labels = labels(given);
     let of_image = || Some(format!("v{}", image.kube_version.as_deref()?.trim_start_matches('v')));
     let packages = || (labels.text("kube_install") == "packages").then(|| DEFAULT_KUBE_TAG.to_owned());
     labels.some("kube_tag").or_else(of_image).or_else(packages)
-}
-
-fn given(value: impl ToString) -> Setting {
-    Setting::Given(value.to_string())
-}
-
-fn heat(value: &str) -> Setting {
-    Setting::ForHeat(value.to_owned())
 }
 
 /// The address this far into a network.
@@ -248,30 +145,9 @@ fn after(network: Ipv4Addr, offset: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(network).saturating_add(offset))
 }
 
-/// One line of the file, in the shell's single quotes.
-fn line(key: &str, setting: &Setting) -> Result<String, RenderError> {
-    let (value, marked) = match setting {
-        Setting::Given(value) => (value, false),
-        Setting::ForHeat(value) => (value, true),
-    };
-    if value.chars().any(char::is_control) || (!marked && value.contains("@@")) {
-        let cause = format!("{key} is {value:?}: text on one line without @@ is wanted");
-        return Err(RenderError::Document { name: FILE.to_owned(), cause });
-    }
-    Ok(format!("{key}='{}'\n", value.replace('\'', "'\\''")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_value_cannot_leave_its_quotes_or_its_line() {
-        assert_eq!(line("A", &given("it's $(id) `id` \\")).unwrap(), "A='it'\\''s $(id) `id` \\'\n");
-        assert!(line("A", &given("one\ntwo")).is_err());
-        assert!(line("A", &given("@@BOOTSTRAP_TOKEN@@")).is_err());
-        assert_eq!(line("A", &heat("@@NODE_NAME@@")).unwrap(), "A='@@NODE_NAME@@'\n");
-    }
 
     #[test]
     fn service_addresses_follow_the_network() {

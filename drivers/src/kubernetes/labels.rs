@@ -6,11 +6,11 @@ use crate::{Label, LabelKind as Kind};
 pub(super) const DEFAULT_KUBE_TAG: &str = "v1.35.3";
 
 const fn label(key: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Label {
-    Label { key, kind, default, meaning, since: "0.1.0" }
+    Label::new(key, kind, default, meaning)
 }
 
 const fn gone(key: &'static str, instead: &'static str) -> Label {
-    label(key, Kind::Obsolete { instead }, "", "No effect.")
+    Label::obsolete(key, instead)
 }
 
 const SIZE: Kind = Kind::Integer { min: 0, max: 65_536 };

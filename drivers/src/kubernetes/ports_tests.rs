@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::Desired;
+use crate::graph::ports::{Reach, Rule, rules};
 
 fn desired(driver: &str, labels: &[(&str, &str)]) -> Desired {
     Desired {
@@ -32,11 +33,21 @@ fn desired(driver: &str, labels: &[(&str, &str)]) -> Desired {
     }
 }
 
+fn of(settings: &Settings, direct: bool, ssh: bool) -> Vec<Rule> {
+    rules(&Reach {
+        needs: &needs(settings, ssh),
+        api_port: settings.api_port,
+        api_cidrs: &settings.api_cidrs,
+        service_cidrs: &settings.node_port_cidrs,
+        subnet_cidr: "10.0.0.0/24",
+        api_users_direct: direct,
+    })
+}
+
 /// Rules as `target protocol ports sender`.
 fn lines(driver: &str, labels: &[(&str, &str)], direct: bool, ssh: bool) -> Vec<String> {
     let settings = Settings::of(&desired(driver, labels)).unwrap();
-    let reach = Reach { settings: &settings, subnet_cidr: "10.0.0.0/24", api_users_direct: direct, ssh };
-    rules(&reach)
+    of(&settings, direct, ssh)
         .into_iter()
         .map(|rule| {
             let ports =
@@ -92,8 +103,8 @@ fn allowed_networks_replace_anywhere_and_count_once() {
     let labels =
         [("master_lb_allowed_cidrs", "192.0.2.0/24,192.0.2.0/24"), ("api_master_lb_allowed_cidrs", "2001:db8::/64")];
     let settings = Settings::of(&desired("flannel", &labels)).unwrap();
-    let reach = Reach { settings: &settings, subnet_cidr: "10.0.0.0/24", api_users_direct: true, ssh: false };
-    let api: Vec<Rule> = rules(&reach).into_iter().filter(|rule| rule.name.contains("_api_network")).collect();
+    let api: Vec<Rule> =
+        of(&settings, true, false).into_iter().filter(|rule| rule.name.contains("_api_network")).collect();
     let senders: Vec<(&str, &str)> =
         api.iter().map(|rule| (rule.remote_cidr.as_deref().unwrap(), rule.ethertype)).collect();
     assert_eq!(senders, [("192.0.2.0/24", "IPv4"), ("2001:db8::/64", "IPv6")]);

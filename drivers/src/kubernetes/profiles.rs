@@ -86,38 +86,26 @@ pub(super) fn of(role: Role) -> &'static [Profile] {
     }
 }
 
-/// The list as nodes read it: one line each, separated by tabs.
-pub(super) fn table(role: Role) -> String {
-    of(role).iter().map(line).collect()
-}
-
-fn line(profile: &Profile) -> String {
-    let usage = match profile.usage {
-        Usage::Server => "server",
-        Usage::Client => "client",
-        Usage::Both => "both",
-    };
-    let names = if profile.alternative_names { "yes" } else { "no" };
-    let organization = profile.organization.unwrap_or("-");
-    format!("{}\t{}\t{}\t{organization}\t{usage}\t{names}\n", profile.name, profile.ca.as_str(), profile.common_name)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::node::certificate_list;
 
     #[test]
     fn a_worker_gets_nothing_but_its_own_identity() {
         assert!(of(Role::Worker).iter().all(|profile| profile.common_name.ends_with(":{node}")));
-        assert_eq!(table(Role::Worker), "kubelet\tkubernetes\tsystem:node:{node}\tsystem:nodes\tboth\tyes\n");
+        assert_eq!(
+            certificate_list(of(Role::Worker)),
+            "kubelet\tkubernetes\tsystem:node:{node}\tsystem:nodes\tboth\tyes\n"
+        );
     }
 
     #[test]
     fn names_are_unique_and_lines_have_six_columns() {
         let names: BTreeSet<&str> = MASTER.iter().map(|profile| profile.name).collect();
         assert_eq!(names.len(), MASTER.len());
-        assert!(table(Role::Master).lines().all(|line| line.split('\t').count() == 6));
+        assert!(certificate_list(of(Role::Master)).lines().all(|line| line.split('\t').count() == 6));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::Ipv4Net;
 
-use super::labels::LABELS;
-use super::options;
-use crate::label;
+use super::{COE, options};
+use crate::graph::request::{ipv4, problem};
+use crate::values::Labels;
 use crate::{Desired, Problem};
 
 /// Who connects pods.
@@ -41,38 +41,9 @@ impl NetworkDriver {
     }
 }
 
-/// Labels with the schema's defaults behind them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Labels<'a>(pub(super) &'a BTreeMap<String, String>);
-
-impl<'a> Labels<'a> {
-    /// The value, or the default; empty when there is neither.
-    pub(super) fn text(self, key: &str) -> &'a str {
-        let given = self.0.get(key).map(String::as_str).filter(|value| !value.is_empty());
-        let default = || LABELS.iter().find(|label| label.key == key).map_or("", |label| label.default);
-        given.unwrap_or_else(default)
-    }
-
-    /// As [`Self::text`], an empty value being none.
-    pub(super) fn some(self, key: &str) -> Option<String> {
-        Some(self.text(key)).filter(|text| !text.is_empty()).map(str::to_owned)
-    }
-
-    /// A boolean; `None` when there is neither value nor default.
-    pub(super) fn flag(self, key: &str) -> Option<bool> {
-        label::boolean(self.text(key))
-    }
-
-    /// A number; 0 when there is neither value nor default.
-    pub(super) fn number(self, key: &str) -> u32 {
-        self.text(key).parse().unwrap_or_default()
-    }
-
-    /// The items of a list, none when it is empty.
-    pub(super) fn list(self, key: &str) -> Vec<String> {
-        let text = self.text(key);
-        label::list(text).filter(|item| !item.is_empty()).map(str::to_owned).collect()
-    }
+/// The values of a Kubernetes cluster's labels.
+pub(super) fn labels(given: &BTreeMap<String, String>) -> Labels<'_> {
+    COE.values(given)
 }
 
 /// A request in our own terms.
@@ -86,7 +57,6 @@ pub(super) struct Settings {
     pub(super) subnet_cidr: Ipv4Net,
     pub(super) api_cidrs: Vec<String>,
     pub(super) node_port_cidrs: Vec<String>,
-    pub(super) name_servers: Vec<String>,
     pub(super) flannel_backend: String,
     pub(super) ipip: String,
     /// Normalised options by label.
@@ -108,7 +78,7 @@ const DROPPED_PLUGINS: &[&str] = &[
 impl Settings {
     /// The settings, or everything that keeps a request from having any.
     pub(super) fn of(desired: &Desired) -> Result<Self, Vec<Problem>> {
-        let labels = Labels(&desired.labels);
+        let labels = labels(&desired.labels);
         let mut problems = Vec::new();
         let driver = desired.network_driver.as_deref().filter(|name| !name.is_empty()).unwrap_or("flannel");
         let network_driver = NetworkDriver::NAMES.iter().find(|(name, _)| *name == driver).map(|(_, driver)| *driver);
@@ -146,7 +116,6 @@ impl Settings {
             subnet_cidr,
             api_cidrs,
             node_port_cidrs: labels.list("nodeport_allowed_cidrs"),
-            name_servers: name_servers(desired),
             flannel_backend: labels.text("flannel_backend").to_owned(),
             ipip: labels.text("calico_ipv4pool_ipip").to_owned(),
             options: normalized,
@@ -165,25 +134,6 @@ fn admission_plugins(asked: &[String]) -> String {
         }
     }
     plugins.join(",")
-}
-
-/// The name servers of a subnet that we make.
-fn name_servers(desired: &Desired) -> Vec<String> {
-    let given = desired.dns_nameserver.as_deref().unwrap_or_default();
-    label::list(given).filter(|item| !item.is_empty()).map(str::to_owned).collect()
-}
-
-/// An IPv4 network without host bits.
-pub(super) fn ipv4(text: &str) -> Option<Ipv4Net> {
-    match label::network(text) {
-        Some(IpNet::V4(net)) => Some(net),
-        _ => None,
-    }
-}
-
-/// A problem in few words.
-pub(super) fn problem(field: &str, value: &str, allowed: &str) -> Problem {
-    Problem { field: field.to_owned(), value: value.to_owned(), allowed: allowed.to_owned() }
 }
 
 #[cfg(test)]

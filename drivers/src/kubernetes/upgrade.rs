@@ -1,6 +1,6 @@
 //! What an upgrade may change, and what keeps a cluster from one.
 
-use super::settings::Labels;
+use super::settings::labels;
 use crate::{Desired, label};
 
 /// Labels that say what one node is like; all others say what the cluster is.
@@ -52,7 +52,7 @@ pub(super) const LASTING: &[&str] = &[
 
 /// Why the masters cannot be replaced; nothing if they can.
 pub(super) fn irreplaceable(desired: &Desired) -> Option<String> {
-    let on_root_disk = Labels(&desired.labels).number("etcd_volume_size") == 0;
+    let on_root_disk = labels(&desired.labels).number("etcd_volume_size") == 0;
     (desired.master_count == 1 && on_root_disk).then(|| {
         "The only master keeps the cluster's state on its root disk, so that it cannot be replaced without losing it. \
          Make a cluster with 3 masters, or with the label etcd_volume_size."

@@ -98,16 +98,18 @@ fn only_masters_of_a_flannel_cluster_carry_its_manifest() {
     assert!(!carries("debian-1m-1w-calico", "master"));
 }
 
-/// Scripts name the settings they read in one list, `SETTINGS`.
+/// Scripts name the settings they read in two lists: those of all nodes, and those of Kubernetes'.
 #[test]
 fn every_setting_that_a_script_reads_is_written() {
     let spec = spec(&[]);
     let files = files_of(&spec, "master");
-    let library = &files["/usr/local/lib/jeroboam/lib.sh"].text;
-    let list = library.split_once("\nSETTINGS=(").unwrap().1.split_once("\n)").unwrap().0;
     let written = settings_of(&spec, "master");
-    for line in list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let key = line.split_once('=').unwrap().0;
-        assert!(written.contains_key(key), "{key} is read and not written");
+    for (script, list) in [("lib.sh", "\nSETTINGS=("), ("steps.sh", "\nOWN_SETTINGS=(")] {
+        let text = &files[&format!("/usr/local/lib/jeroboam/{script}")].text;
+        let list = text.split_once(list).unwrap().1.split_once("\n)").unwrap().0;
+        for line in list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let key = line.split_once('=').unwrap().0;
+            assert!(written.contains_key(key), "{key} is read and not written");
+        }
     }
 }

@@ -25,10 +25,6 @@ step_install() {
     [[ $found =~ ^v1\.(3[1-9]|[4-9][0-9])\. ]] || die "Kubernetes is $found; allowed: v1.31 or later"
 }
 
-apt() {
-    DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 "$@"
-}
-
 install_packages() {
     local minor=${KUBE_VERSION%.*} version=${KUBE_VERSION#v}
     [[ -n $KUBE_VERSION ]] || die "KUBE_VERSION is empty; packages need one"
@@ -72,24 +68,6 @@ END
     }
     relabel /opt/bin
 }
-
-# fetch URL SHA256: prints the file once it is whole; the sum may be left out only for keys that are read over TLS.
-fetch() {
-    local file sum
-    file=$(mktemp "$ROOT/var/lib/jeroboam/fetch.XXXXXX")
-    [[ $1 == https://* || -n $2 ]] || die "$1 has no SHA-256 sum"
-    curl --silent --show-error --fail --location --connect-timeout 15 --max-time 900 --retry 10 --retry-connrefused \
-        --retry-all-errors --retry-max-time 1200 --output "$file" "$1" || die "$1 cannot be fetched"
-    if [[ -n $2 ]]; then
-        sum=$(sha256sum "$file")
-        [[ ${sum%% *} == "$2" ]] || die "$1 has SHA-256 ${sum%% *}, wanted $2"
-    fi
-    cat "$file"
-    rm -f "$file"
-}
-
-# Files that we put where programs live get the label of programs, where SELinux is on.
-relabel() { ! command -v restorecon >/dev/null || restorecon -R "$@"; }
 
 # Where Kubernetes' own images come from.
 image_repository() {

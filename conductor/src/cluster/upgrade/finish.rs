@@ -4,7 +4,7 @@ use super::definition::{Definition, masters_of, target, workers_of};
 use super::request::Input;
 use crate::cluster::facts::Facts;
 use crate::cluster::members::reported;
-use crate::cluster::{self, Changes, Cluster, Ending, authority, change, close, progress};
+use crate::cluster::{self, Changes, Cluster, Ending, authority, change, close, leaving, progress};
 use crate::cluster_template;
 use crate::column::StringMap;
 use crate::nodegroup::{self, MASTER, Nodegroup};
@@ -42,7 +42,7 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
             node::store::delete_tokens(&transaction, &work.cluster.uuid, Some(&group.uuid)).await?;
         }
     }
-    let ending = Ending::Complete("Stack UPDATE completed successfully".to_owned());
+    let ending = Ending::Complete(leaving::told(work, "Stack UPDATE completed successfully"));
     if !close(&transaction, &work.operation, &ending, changes).await? {
         return Ok(Next::Done);
     }
@@ -94,6 +94,7 @@ async fn of_group(
 
 /// Records the failure with how far the upgrade has come; nodes stay as they are until it is asked for again.
 pub(super) async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
+    leaving::give_back(conductor, work).await;
     let mut fault = Fault::of(&work.operation);
     if let Some(reached) = reached(conductor, work).await {
         fault.message = format!("{}. {reached}", fault.message.trim_end_matches('.'));

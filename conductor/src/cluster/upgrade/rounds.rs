@@ -17,7 +17,7 @@ use super::request::Input;
 use crate::cluster::change::{self, Change, Phase};
 use crate::cluster::members::{node_name, prefix, reported};
 use crate::cluster::progress::{LONGEST_WAIT, Nodes, node_fault};
-use crate::cluster::{authority, gate, spec};
+use crate::cluster::{authority, gate, leaving, spec};
 use crate::openstack::{Session, heat};
 use crate::operation::{self, Failure, Next, StepResult, Work};
 use crate::{Conductor, Error, Result, database, node};
@@ -28,6 +28,9 @@ struct Round {
     /// Counts the rounds of the operation from 1.
     number: u32,
     what: What,
+    /// Whether those that leave have given up what they ran.
+    #[serde(default)]
+    drained: bool,
     /// Whether Heat has accepted it.
     #[serde(default)]
     sent: bool,
@@ -141,7 +144,7 @@ fn next_batch(
 
 /// Puts the round on record.
 async fn begin(conductor: &Conductor, work: &Work, what: What) -> StepResult {
-    let round = Round { number: Round::next(work), what, sent: false };
+    let round = Round { number: Round::next(work), what, drained: false, sent: false };
     let transaction = database::begin(&conductor.db).await?;
     note_round(&transaction, work, &round).await?;
     transaction.commit().await.map_err(Error::from)?;
@@ -155,6 +158,7 @@ async fn note_round(c: &impl crate::database::Connection, work: &Work, round: &R
         progress["rounds"] = round.number.into();
         progress["round"] = json;
         progress["nodes"] = Value::Null;
+        leaving::begin_anew(progress);
     })
     .await?;
     Ok(())
@@ -162,6 +166,9 @@ async fn note_round(c: &impl crate::database::Connection, work: &Work, round: &R
 
 /// Does what comes next in a round.
 async fn drive(conductor: &Conductor, work: &Work, round: Round) -> StepResult {
+    if !round.sent && !round.drained {
+        return drain(conductor, work, &round).await;
+    }
     if !round.sent {
         return send(conductor, work, round).await;
     }
@@ -184,6 +191,24 @@ async fn drive(conductor: &Conductor, work: &Work, round: Round) -> StepResult {
         What::Workers { .. } => replaced(conductor, work, &stack).await,
         What::Plain => Ok(Next::Done),
     }
+}
+
+/// Has those that leave give up what they run.
+async fn drain(conductor: &Conductor, work: &Work, round: &Round) -> StepResult {
+    let (group, indices) = match &round.what {
+        What::Out(index) => (masters_of(work)?, vec![*index]),
+        What::Workers { leaving, .. } => (workers_of(work)?, leaving.clone()),
+        What::In(_) | What::Plain => (workers_of(work)?, Vec::new()),
+    };
+    let prefix = prefix(&work.cluster, group);
+    let names = indices.into_iter().map(|index| node_name(&prefix, index)).collect();
+    let next = leaving::drain(conductor, work, names).await?;
+    if next != Next::Done {
+        return Ok(next);
+    }
+    operation::store::note(&conductor.db, &work.operation.uuid, |progress| progress["round"]["drained"] = true.into())
+        .await?;
+    Ok(AGAIN)
 }
 
 async fn send(conductor: &Conductor, work: &Work, round: Round) -> StepResult {
@@ -251,7 +276,8 @@ async fn taken_out(conductor: &Conductor, work: &Work, number: u32, index: u32) 
     let transaction = database::begin(&conductor.db).await?;
     node::store::forget(&transaction, &work.cluster.uuid, &[name]).await?;
     definition.keep(&transaction, work).await?;
-    note_round(&transaction, work, &Round { number: number + 1, what: What::In(index), sent: false }).await?;
+    note_round(&transaction, work, &Round { number: number + 1, what: What::In(index), drained: false, sent: false })
+        .await?;
     transaction.commit().await.map_err(Error::from)?;
     Ok(AGAIN)
 }
@@ -264,6 +290,7 @@ async fn replaced(conductor: &Conductor, work: &Work, stack: &heat::Stack) -> St
     let there = members(conductor, work, stack)?;
     let name = |index: &u32| node_name(&prefix, *index);
     let all: Vec<String> = there.keys().map(name).collect();
+    leaving::settle(conductor, work, &prefix, &all).await?;
     let nodes = reported(conductor, group).await?;
     let gone: Vec<String> = nodes.into_iter().map(|node| node.name).filter(|name| !all.contains(name)).collect();
     node::store::forget(&conductor.db, &work.cluster.uuid, &gone).await?;
@@ -287,6 +314,8 @@ async fn await_nodes(conductor: &Conductor, work: &Work, round: &Round) -> StepR
         work.say(conductor, &format!("{}: waiting for {}", round.text(), nodes.unready().join(", "))).await?;
         return Ok(Next::Wait(LONGEST_WAIT));
     }
+    // A master that kept its volume is the node it was; workers that were drained are gone.
+    leaving::give_back(conductor, work).await;
     let mut found = Found::of(work).unwrap_or_default();
     match &round.what {
         What::In(index) => drop(found.masters.remove(index)),

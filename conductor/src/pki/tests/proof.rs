@@ -97,10 +97,15 @@ fn only_a_nodes_certificate_counts() {
     }
     refused(&Proof { certificate: b"nonsense".to_vec(), ..proof(&P256, NODE) }, "cannot be read");
     let authority = X509::from_pem(AUTHORITY.certificate.as_bytes()).unwrap().to_der().unwrap();
-    refused(&Proof { certificate: authority, ..proof(&P256, NODE) }, "not valid now");
+    refused(&Proof { certificate: authority, ..proof(&P256, NODE) }, "not a node's");
+}
+
+/// As a swarm's nodes have: they must not be clients of the managers.
+#[test]
+fn a_certificate_for_servers_proves_its_node_too() {
     let server = ExtendedKeyUsage::new().server_auth().build().unwrap();
     let for_servers = certificate(&P256, NODE, vec![server]);
-    refused(&Proof { certificate: for_servers, ..proof(&P256, NODE) }, "not valid now");
+    assert_eq!(check(&Proof { certificate: for_servers, ..proof(&P256, NODE) }).unwrap(), "ci-worker-0");
 }
 
 #[test]

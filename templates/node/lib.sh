@@ -3,7 +3,8 @@
 #
 # ROOT is empty on a node. With ROOT set, files are read and written below it and the machine is left alone.
 
-# Settings of /etc/jeroboam/node.env with the value a missing one has; `!` marks those that must be there.
+# Settings of /etc/jeroboam/node.env with the value a missing one has; `!` marks those that must be there. Those of the
+# COE are in its own list, OWN_SETTINGS.
 SETTINGS=(
     CLUSTER_UUID=!
     CLUSTER_NAME=!
@@ -20,46 +21,10 @@ SETTINGS=(
     API_CA_FILE=
     MASTER_NAMES=
     MASTER_ADDRESSES=
-    KUBE_API_ADDRESS=!
-    KUBE_API_PORT=6443
-    KUBE_API_SANS=
-    KUBE_VERSION=
-    KUBE_INSTALL=image
-    KUBE_PACKAGES_URL=https://pkgs.k8s.io/core:/stable:
-    KUBE_TARBALL_URL=
-    KUBE_TARBALL_SHA256=
-    CONTAINERD_TARBALL_URL=
-    CONTAINERD_TARBALL_SHA256=
-    CNI_PLUGINS_URL=
-    CNI_PLUGINS_SHA256=
-    IMAGE_PREFIX=
     INSECURE_REGISTRY=
     HTTP_PROXY=
     HTTPS_PROXY=
     NO_PROXY=
-    POD_CIDR=!
-    SERVICE_CIDR=!
-    DNS_SERVICE_ADDRESS=!
-    DNS_DOMAIN=cluster.local
-    NETWORK_DRIVER=flannel
-    FLANNEL_BACKEND=vxlan
-    FLANNEL_SUBNET_LENGTH=24
-    FLANNEL_TAG=v0.26.7
-    FLANNEL_CNI_TAG=v1.6.2-flannel1
-    CNI_MANIFEST_URL=
-    CNI_MANIFEST_SHA256=
-    ETCD_VOLUME=
-    ETCD_TAG=
-    ETCD_STATE=new
-    RUNTIME_VOLUME=
-    COREDNS_TAG=
-    ADMISSION_PLUGINS=NodeRestriction
-    KUBELET_OPTIONS=
-    KUBEAPI_OPTIONS=
-    KUBECONTROLLER_OPTIONS=
-    KUBESCHEDULER_OPTIONS=
-    KUBEPROXY_OPTIONS=
-    CLOUD_PROVIDER=false
 )
 
 say() { printf '%s\n' "$*"; }
@@ -97,7 +62,7 @@ wait_for() {
 load_settings() {
     local file=$ROOT/etc/jeroboam/node.env line key value known=" " entry number=0
     [[ -r $file ]] || die "$file cannot be read"
-    for entry in "${SETTINGS[@]}"; do
+    for entry in "${SETTINGS[@]}" "${OWN_SETTINGS[@]}"; do
         known+="${entry%%=*} "
         printf -v "${entry%%=*}" '%s' "${entry#*=}"
     done
@@ -112,14 +77,14 @@ load_settings() {
         [[ $known == *" $key "* && -n $value ]] || continue
         printf -v "$key" '%s' "${value//$'\001'/\'}"
     done <"$file"
-    for entry in "${SETTINGS[@]}"; do
+    for entry in "${SETTINGS[@]}" "${OWN_SETTINGS[@]}"; do
         key=${entry%%=*}
         [[ ${!key} != '!' ]] || die "$file does not name $key"
     done
     [[ $NODE_ROLE == master || $NODE_ROLE == worker ]] || die "NODE_ROLE is '$NODE_ROLE'; allowed: master, worker"
     [[ $NODE_ROLE == worker || (-n $MASTER_NAMES && -n $MASTER_ADDRESSES) ]] ||
         die "a master needs MASTER_NAMES and MASTER_ADDRESSES"
-    [[ -n $NODE_ADDRESS ]] || NODE_ADDRESS=$(own_address) || die "no address of this machine leads to $KUBE_API_ADDRESS"
+    [[ -n $NODE_ADDRESS ]] || NODE_ADDRESS=$(own_address) || die "no address of this machine leads to the masters"
     export_proxies
 }
 
@@ -131,7 +96,7 @@ own_address() {
         say "${addresses[NODE_INDEX]}"
         return 0
     fi
-    for target in "$KUBE_API_ADDRESS" 192.0.2.1; do
+    for target in "${addresses[@]}" 192.0.2.1; do
         route=$(ip -4 -o route get "$target" 2>/dev/null) || continue
         [[ ! $route =~ \ src\ ([0-9.]+) ]] || {
             say "${BASH_REMATCH[1]}"
@@ -144,8 +109,7 @@ own_address() {
 export_proxies() {
     [[ -n $HTTP_PROXY$HTTPS_PROXY ]] || return 0
     export HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy=$HTTP_PROXY https_proxy=$HTTPS_PROXY no_proxy
-    no_proxy=${NO_PROXY:+$NO_PROXY,}127.0.0.1,localhost,$NODE_ADDRESS,$KUBE_API_ADDRESS
-    no_proxy+=${MASTER_ADDRESSES:+,$MASTER_ADDRESSES},$POD_CIDR,$SERVICE_CIDR,.svc,.$DNS_DOMAIN
+    no_proxy=${NO_PROXY:+$NO_PROXY,}127.0.0.1,localhost,$NODE_ADDRESS${MASTER_ADDRESSES:+,$MASTER_ADDRESSES},$(own_destinations)
     NO_PROXY=$no_proxy
 }
 
@@ -187,7 +151,7 @@ proof() {
         printf 'header = "X-Jeroboam-Bootstrap-Token: %s"\n' "$(<"$ROOT/etc/jeroboam/bootstrap-token")"
         return 0
     fi
-    crt=$ROOT$(certificate_path kubelet).crt key=$ROOT$(certificate_path kubelet).key
+    crt=$ROOT$(certificate_path "$IDENTITY").crt key=$ROOT$(certificate_path "$IDENTITY").key
     now=$(date +%s)
     if [[ $# -lt 3 ]]; then
         sum=$(printf '' | sha256sum)
@@ -204,7 +168,7 @@ proof() {
 }
 
 # api SECONDS METHOD PATH [BODY]: prints the answer. Tries again while the API is away or busy; what it refuses, it
-# refuses for good. With a proxy, every other attempt goes through it: the API may be on either side.
+# refuses for good (status 1, and 4 for what is not there). With a proxy, every other attempt goes through it: the API may be on either side.
 api() {
     local deadline=$((SECONDS + $1)) method=$2 path=$3 answer code attempt=0 options=() route
     [[ -z $API_CA_FILE ]] || options+=(--cacert "$ROOT$API_CA_FILE")
@@ -228,6 +192,7 @@ api() {
         code+=", $(json_text detail <"$answer" || head -c 300 "$answer")"
         say "$method $API_URL$path: answer $code" | scrub >&2
         rm -f "$answer"
+        [[ $code != 404* ]] || return 4
         return 1
     fi
     cat "$answer"
@@ -241,7 +206,7 @@ scrub() {
     text=$(LC_ALL=C tr -d '\000' | sed -E -e '/-----BEGIN [A-Z ]*PRIVATE KEY/,/-----END [A-Z ]*PRIVATE KEY/c [removed]' \
         -e 's/^[[:space:]]*[A-Za-z0-9+\/=]{60,}[[:space:]]*$/[removed]/' \
         -e 's/(key-data|token|passw(or)?d|secret)("?[[:space:]]*[:=][[:space:]]*)[^[:space:]]+/\1\3[removed]/Ig' \
-        -e 's#://[^/@[:space:]]+@#://[removed]@#g')
+        -e 's/SWM(TKN|KEY)-[0-9A-Za-z+\/=-]+/[removed]/g' -e 's#://[^/@[:space:]]+@#://[removed]@#g')
     [[ -z $token ]] || text=${text//"$token"/[removed]}
     [[ -z $text ]] || say "$text"
 }
@@ -262,17 +227,9 @@ last_lines() {
     say "[${list#,}]"
 }
 
-# Versions of what runs here, as JSON members behind others; Kubernetes' is its kubelet's.
-versions() {
-    local name list='' text
-    for name in containerd kubelet etcd; do
-        command -v "$name" >/dev/null || continue
-        text=$("$name" --version 2>/dev/null) || continue
-        [[ $text =~ v?[0-9]+\.[0-9]+[0-9a-zA-Z.~+-]* ]] || continue
-        list+=,$(json "$name"):$(json "${BASH_REMATCH[0]}")
-        [[ $name != kubelet ]] || list+=,$(json kubernetes):$(json "${BASH_REMATCH[0]}")
-    done
-    printf '%s' "$list"
+# version_of NAME TEXT: one of what runs here, as a JSON member behind others; nothing where the text holds none.
+version_of() {
+    [[ ! $2 =~ v?[0-9]+\.[0-9]+[0-9a-zA-Z.~+-]* ]] || printf ',%s:%s' "$(json "$1")" "$(json "${BASH_REMATCH[0]}")"
 }
 
 # report PHASE [STEP MESSAGE LOG]: tells the API how far this node is; the last words of a node are the most patient.
@@ -282,7 +239,7 @@ report() {
     [[ $1 != ready && $1 != failed ]] || limit=1800
     [[ -z $NODE_ADDRESS ]] || addresses=$(json "$NODE_ADDRESS")
     # Whoever names `orders` among its versions fetches them; see orders.sh.
-    body="{\"phase\":$(json "$1"),\"addresses\":[$addresses],\"versions\":{\"orders\":\"1\"$(versions)}"
+    body="{\"phase\":$(json "$1"),\"addresses\":[$addresses],\"versions\":{\"orders\":\"1\"$(own_versions)}"
     [[ $# -lt 4 ]] || body+=",\"step\":$(json "$2"),\"message\":$(json "$3"),\"log\":$(last_lines "$4")"
     say "phase $1"
     api "$limit" POST "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/report" "$body}" >/dev/null || {

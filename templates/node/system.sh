@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The machine itself: name, trust, proxies, volumes, kernel.
+# The machine itself: name, trust, proxies, volumes.
 
 step_identity() {
     local names addresses index
@@ -40,7 +40,7 @@ step_trust() {
 step_proxy() {
     local unit value=$NO_PROXY
     [[ -n $HTTP_PROXY$HTTPS_PROXY ]] || return 0
-    for unit in containerd kubelet; do
+    for unit in "${SERVICES[@]}"; do
         {
             say '[Service]'
             unit_environment HTTP_PROXY "$HTTP_PROXY"
@@ -59,11 +59,6 @@ unit_environment() {
     local text
     text=$(json "$1=$2")
     [[ -z $2 ]] || say "Environment=${text//%/%%}"
-}
-
-step_volumes() {
-    mount_volume "$ETCD_VOLUME" /var/lib/etcd etcd.service
-    mount_volume "$RUNTIME_VOLUME" /var/lib/containerd containerd.service
 }
 
 # mount_volume VOLUME DIRECTORY USER: VOLUME is a Cinder id, of which a disk's serial holds 20 characters, or a device.
@@ -121,29 +116,4 @@ format_blank() {
     ext4 | xfs) say "$1 holds $content already" ;;
     *) die "$1 holds $content: not touched; it must be blank, ext4 or xfs" ;;
     esac
-}
-
-step_kernel() {
-    printf 'overlay\nbr_netfilter\n' | put 644 /etc/modules-load.d/jeroboam.conf
-    put 644 /etc/sysctl.d/90-jeroboam.conf <<'END'
-net.ipv4.ip_forward = 1
-net.bridge.bridge-nf-call-iptables = 1
-net.bridge.bridge-nf-call-ip6tables = 1
-net.ipv4.conf.all.rp_filter = 0
-net.ipv4.conf.default.rp_filter = 0
-vm.overcommit_memory = 1
-kernel.panic = 10
-kernel.panic_on_oops = 1
-END
-    # Fedora makes swap in memory unless this file is empty.
-    put 644 /etc/systemd/zram-generator.conf </dev/null
-    if [[ -f $ROOT/etc/fstab ]]; then
-        sed -E 's/^([^#][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]].*)$/# \1/' "$ROOT/etc/fstab" |
-            put 644 /etc/fstab
-    fi
-    live || return 0
-    modprobe overlay
-    modprobe br_netfilter
-    sysctl --quiet --load=/etc/sysctl.d/90-jeroboam.conf
-    swapoff -a
 }

@@ -58,8 +58,11 @@ follow_orders() {
         trap 'printf "jeroboam error: line %s of %s: exit %s: %s\n" "$LINENO" "${BASH_SOURCE[0]##*/}" "$?" "$BASH_COMMAND" >&2' ERR
         case $kind in
         trust | leaf | return | commit | back) hold_authorities "$kind" "$orders" ;;
-        credential | credential-back) renew_cloud_configuration ;;
-        *) die "the order '$kind' is not known to this node's scripts; replace the node" ;;
+        *)
+            [[ " ${OWN_ORDERS[*]} " == *" $kind "* ]] ||
+                die "the order '$kind' is not known to this node's scripts; replace the node"
+            follow_own "$kind" "$orders"
+            ;;
         esac
     ) >"$log" 2>&1 &
     wait $! || code=$?
@@ -76,7 +79,7 @@ follow_orders() {
 # Why the API might not answer a node that it knew.
 no_orders() {
     local until
-    if until=$(ended "$ROOT$(certificate_path kubelet).crt"); then
+    if until=$(ended "$ROOT$(certificate_path "$IDENTITY").crt"); then
         say "the certificate of this node ended at $until, so the API does not know it any more: replace this node"
     else
         say "the API gives no orders (it must know this node's certificate, and this machine's clock must be right)"
@@ -91,16 +94,16 @@ answer_order() {
 # trusted grows before a certificate changes and shrinks after it, so that this node is understood all the time.
 hold_authorities() {
     local kind=$1 orders=$2 type changed=''
-    for type in kubernetes etcd front-proxy; do
+    for type in "${AUTHORITIES[@]}"; do
         [[ -e $ROOT$(ca_path "$type") ]] || continue
         json_text "${type}_trust" <<<"$orders" | put 644 "/var/lib/jeroboam/trust/$type.crt"
         json_text "${type}_issuer" <<<"$orders" | put 644 "/var/lib/jeroboam/issuer/$type.crt"
         authorities_only "/var/lib/jeroboam/trust/$type.crt"
         authorities_only "/var/lib/jeroboam/issuer/$type.crt"
     done
-    [[ $kind != leaf || $NODE_ROLE != master || $NODE_INDEX != 0 ]] || restart_workloads
+    [[ $kind != leaf || $NODE_ROLE != master || $NODE_INDEX != 0 ]] || before_new_certificates
     # Only what is trusted before and after: nothing shrinks yet.
-    for type in kubernetes etcd front-proxy; do
+    for type in "${AUTHORITIES[@]}"; do
         [[ -e $ROOT$(ca_path "$type") ]] || continue
         union "$type"
     done
@@ -109,7 +112,7 @@ hold_authorities() {
     each_certificate reissue
     [[ -z $changed ]] || restart_services
     changed=
-    for type in kubernetes etcd front-proxy; do
+    for type in "${AUTHORITIES[@]}"; do
         [[ -e $ROOT$(ca_path "$type") ]] || continue
         install_authority "$type" <"$ROOT/var/lib/jeroboam/trust/$type.crt"
     done
@@ -161,60 +164,4 @@ reissue() {
     ISSUER=$issuer new_certificate "$@"
     # shellcheck disable=SC2034
     changed=yes
-}
-
-# What reads certificates only when it starts, one after the other, each healthy before the next.
-restart_services() {
-    local name
-    write_kubeconfigs
-    live || return 0
-    if [[ $NODE_ROLE == master ]]; then
-        wait_for 300 "etcd to be healthy before its restart" etcd_is_healthy
-        systemctl restart etcd
-        wait_for 300 "etcd to be healthy after its restart" etcd_is_healthy
-        for name in kube-apiserver kube-controller-manager kube-scheduler; do
-            stop_container "$name"
-        done
-        wait_for 300 "this master's API server to say that it is ready" kubernetes /readyz >/dev/null
-    fi
-    systemctl restart kubelet
-    wait_for 300 "the kubelet to be healthy" kubelet_is_healthy
-}
-
-# stop_container NAME: ends a container of a static pod, which the kubelet starts anew.
-stop_container() {
-    local id
-    for id in $(ctr -n k8s.io containers list -q "labels.\"io.kubernetes.container.name\"==$1"); do
-        ctr -n k8s.io tasks kill --signal SIGTERM "$id" || true
-    done
-}
-
-# Programs in pods read whom to trust when they start: ours do so now, before API servers show new certificates.
-restart_workloads() {
-    live || return 0
-    local namespace
-    for namespace in kube-system kube-flannel; do
-        as_admin -n "$namespace" rollout restart daemonsets,deployments || true
-    done
-}
-
-# The cluster's credential as it is now, where it is not in the cluster already.
-renew_cloud_configuration() {
-    local sum file=/var/lib/jeroboam/cloud-config.sum text
-    text=$(cloud_config_text)
-    sum=$(sha256sum <<<"$text")
-    [[ ! -r $ROOT$file || $(<"$ROOT$file") != "${sum%% *}" ]] || return 0
-    if live; then
-        put_cloud_configuration "$text"
-        restart_credential_users
-    fi
-    put 600 "$file" <<<"${sum%% *}"
-}
-
-# Pods that hold the credential as a file read it when they start; whoever owns them makes new ones.
-restart_credential_users() {
-    local name rest form='{range .items[*]}{.metadata.name} {.spec.volumes[*].secret.secretName}{"\n"}{end}'
-    while read -r name rest; do
-        [[ " $rest " != *" cloud-config "* ]] || as_admin -n kube-system delete pod --wait=false "$name"
-    done < <(as_admin -n kube-system get pods -o "jsonpath=$form")
 }

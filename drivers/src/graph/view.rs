@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::environment::Node;
 use super::ports::{Reach, Rule, rules};
-use super::settings::{Labels, Settings};
-use super::{MASTER_USER_DATA, WORKER_TEMPLATE, WORKER_USER_DATA, subnet_cidr};
+use super::{MASTER_USER_DATA, Plan, WORKER_TEMPLATE, WORKER_USER_DATA};
+use crate::node::Node;
+use crate::values::Labels;
 use crate::{ClusterSpec, NodegroupSpec, Previous, Role, Transition};
 
 /// GiB of a boot volume where the flavor has no disk and no label gives a size.
@@ -15,6 +15,7 @@ const BOOT_VOLUME_GIB: u32 = 20;
 #[derive(Serialize)]
 pub(super) struct View {
     description: String,
+    coe: Names,
     stack_name: String,
     cluster_uuid: String,
     network: Network,
@@ -23,14 +24,14 @@ pub(super) struct View {
     load_balancer: Option<LoadBalancer>,
     floating: Floating,
     api_port: u16,
-    pod_cidr: String,
+    pod_cidr: Option<String>,
     masters: Vec<Master>,
     /// Whether any of them is there: the only one is absent while it is replaced.
     has_masters: bool,
     master_group: Group,
     worker_group: Group,
     worker_prefix: String,
-    etcd_volume: Option<Volume>,
+    state_volume: Option<StateVolume>,
     /// Values for Heat, with functions in them.
     api_address: Value,
     api_private_address: Value,
@@ -43,8 +44,15 @@ pub(super) struct View {
     changing: bool,
     /// Members of the group of workers by an earlier definition: a parameter of the member's template and their indices.
     earlier: Vec<Earlier>,
-    /// What a nodegroup's own stack is given of the cluster's.
-    given: Option<Given>,
+}
+
+/// What the COE calls things.
+#[derive(Serialize)]
+struct Names {
+    title: &'static str,
+    prefix: &'static str,
+    workers: &'static str,
+    member: &'static str,
 }
 
 /// Workers of an earlier definition.
@@ -52,16 +60,6 @@ pub(super) struct View {
 pub(super) struct Earlier {
     pub(super) parameter: String,
     pub(super) members: String,
-}
-
-/// What a nodegroup's stack takes from the outputs of its cluster's.
-#[derive(Serialize)]
-pub(super) struct Given {
-    pub(super) network: String,
-    pub(super) subnet: String,
-    pub(super) security_group: String,
-    pub(super) api_private_address: String,
-    pub(super) master_addresses: String,
 }
 
 #[derive(Serialize)]
@@ -80,7 +78,39 @@ struct LoadBalancer {
     provider: String,
     algorithm: String,
     allowed_cidrs: Vec<String>,
-    monitor: Option<&'static str>,
+    listeners: Vec<Listener>,
+}
+
+/// A port that a load balancer listens to and hands on to the same port of the masters.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Listener {
+    /// What its resources' names start with.
+    pub(crate) name: &'static str,
+    pub(crate) port: u16,
+    /// How masters are watched, if they are.
+    pub(crate) monitor: Option<Monitor>,
+}
+
+/// How a load balancer learns that a master is well.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Monitor {
+    /// As Octavia spells it.
+    pub(crate) r#type: &'static str,
+    /// What is asked for, with types that ask.
+    pub(crate) url_path: Option<&'static str>,
+}
+
+/// A volume of a master that keeps the state of its COE.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct StateVolume {
+    /// As `etcd`: what the resource's name starts with.
+    pub(crate) name: &'static str,
+    /// What stands for the volume's identifier in user data.
+    pub(crate) marker: &'static str,
+    /// In GiB.
+    pub(crate) size: u32,
+    /// The volume's type; absent means the cloud's default.
+    pub(crate) r#type: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -117,16 +147,22 @@ struct Volume {
 
 impl View {
     /// The view of a request whose problems were looked for before.
-    pub(super) fn of(spec: &ClusterSpec, settings: &Settings, transition: Option<&Transition>) -> Self {
-        let labels = Labels(&spec.desired.labels);
+    pub(super) fn of(plan: &Plan<'_>, transition: Option<&Transition>) -> Self {
+        let (coe, spec) = (plan.coe, plan.spec);
+        let labels = coe.values(&spec.desired.labels);
         let balanced = spec.desired.master_lb_enabled;
         let nodes = spec.desired.floating_ip_enabled;
         let floating =
             Floating { nodes, api: balanced && labels.flag("master_lb_floating_ip_enabled").unwrap_or(nodes) };
         let direct = !balanced || labels.text("octavia_provider") == "ovn";
-        let cidr = subnet_cidr(spec, settings);
-        let reach =
-            Reach { settings, subnet_cidr: &cidr, api_users_direct: direct, ssh: spec.ssh_public_key.is_some() };
+        let reach = Reach {
+            needs: &plan.needs,
+            api_port: plan.api_port,
+            api_cidrs: &plan.api_cidrs,
+            service_cidrs: &plan.service_cidrs,
+            subnet_cidr: &plan.subnet_cidr,
+            api_users_direct: direct,
+        };
         let master_addresses =
             masters(spec, |i| json!({ "get_attr": [format!("master_port_{i}"), "fixed_ips", 0, "ip_address"] }));
         let master_public_addresses = if nodes {
@@ -141,24 +177,25 @@ impl View {
             (true, false) => api_private_address.clone(),
             (false, _) => master_public_addresses[0].clone(),
         };
-        let masters = master_list(spec, labels, transition);
+        let masters = master_list(plan, labels, transition);
         Self {
-            description: format!("Kubernetes cluster {} ({})", spec.desired.name, spec.uuid),
+            description: format!("{} cluster {} ({})", coe.title, spec.desired.name, spec.uuid),
+            coe: Names { title: coe.title, prefix: coe.prefix, workers: coe.workers, member: coe.member },
             stack_name: spec.stack_name.clone(),
             cluster_uuid: spec.uuid.clone(),
             rules: rules(&reach),
-            network: network(spec, settings, cidr.clone()),
+            network: network(plan),
             server_group_policy: labels.text("server_group_policies").to_owned(),
-            load_balancer: balanced.then(|| load_balancer(labels, settings, &cidr)),
+            load_balancer: balanced.then(|| load_balancer(plan, labels)),
             floating,
-            api_port: settings.api_port,
-            pod_cidr: settings.pod_cidr.to_string(),
+            api_port: plan.api_port,
+            pod_cidr: plan.pod_cidr.clone(),
             has_masters: masters.iter().any(|master| master.present),
             masters,
-            master_group: group(&spec.masters),
-            worker_group: group(&spec.workers),
+            master_group: group(plan, &spec.masters),
+            worker_group: group(plan, &spec.workers),
             worker_prefix: spec.node_prefix(&spec.workers),
-            etcd_volume: volume(labels.number("etcd_volume_size"), labels.some("etcd_volume_type")),
+            state_volume: plan.state_volume.clone(),
             api_address,
             api_private_address,
             master_addresses,
@@ -168,13 +205,12 @@ impl View {
             worker_user_data: WORKER_USER_DATA,
             changing: transition.is_some(),
             earlier: transition.map(earlier).unwrap_or_default(),
-            given: None,
         }
     }
 
     /// The view of a nodegroup's own stack.
-    pub(super) fn with(self, given: Given) -> Self {
-        Self { description: format!("A nodegroup: {}", self.description), given: Some(given), ..self }
+    pub(super) fn of_nodegroup(self) -> Self {
+        Self { description: format!("A nodegroup: {}", self.description), ..self }
     }
 
     /// Whether any master is there.
@@ -188,25 +224,27 @@ impl View {
     }
 
     /// The same with workers as an earlier definition made them.
-    pub(super) fn with_workers(mut self, spec: &ClusterSpec, previous: &Previous) -> Self {
-        self.worker_group = group(&as_before(&spec.workers, previous));
+    pub(super) fn with_workers(mut self, plan: &Plan<'_>, previous: &Previous) -> Self {
+        self.worker_group = group(plan, &as_before(&plan.spec.workers, previous));
         self
     }
 
     /// What decides the user data of a group's nodes; it names the markers that the templates give values to.
-    pub(super) fn node<'a>(&self, spec: &'a ClusterSpec, settings: &'a Settings, group: &'a NodegroupSpec) -> Node<'a> {
+    pub(super) fn node<'a>(&self, plan: &Plan<'a>, group: &'a NodegroupSpec) -> Node<'a> {
         let view = match group.role {
             Role::Master => &self.master_group,
             Role::Worker => &self.worker_group,
         };
         Node {
-            spec,
-            settings,
+            spec: plan.spec,
             group,
+            prefix: plan.coe.prefix,
+            api_port: plan.api_port,
+            subnet_cidr: plan.subnet_cidr.clone(),
             api_floating: self.floating.api,
-            etcd_volume: self.etcd_volume.is_some(),
+            state_volume: self.state_volume.is_some(),
             runtime_volume: view.runtime_volume.is_some(),
-            rejoins: self.changing && group.role == Role::Master && spec.masters.count > 1,
+            rejoins: self.changing && group.role == Role::Master && plan.spec.masters.count > 1,
         }
     }
 }
@@ -216,10 +254,11 @@ fn masters(spec: &ClusterSpec, value: impl Fn(u32) -> Value) -> Value {
     (0..spec.masters.count).map(value).collect()
 }
 
-fn master_list(spec: &ClusterSpec, labels: Labels<'_>, transition: Option<&Transition>) -> Vec<Master> {
+fn master_list(plan: &Plan<'_>, labels: Labels<'_>, transition: Option<&Transition>) -> Vec<Master> {
+    let spec = plan.spec;
     let mut zones = labels.list("control_plane_availability_zones");
     if zones.is_empty() {
-        zones.extend(Labels(&spec.masters.labels).some("availability_zone"));
+        zones.extend(plan.coe.values(&spec.masters.labels).some("availability_zone"));
     }
     let zones = zones.iter().cycle().map(Some).chain(std::iter::repeat(None));
     let previous = |index: u32| transition?.previous.iter().find(|previous| previous.masters.contains(&index));
@@ -228,8 +267,8 @@ fn master_list(spec: &ClusterSpec, labels: Labels<'_>, transition: Option<&Trans
         name: spec.node_name(&spec.masters, index),
         zone: zone.cloned(),
         group: match previous(index) {
-            Some(previous) => group(&as_before(&spec.masters, previous)),
-            None => group(&spec.masters),
+            Some(previous) => group(plan, &as_before(&spec.masters, previous)),
+            None => group(plan, &spec.masters),
         },
         present: transition.is_none_or(|transition| transition.absent_master != Some(index)),
     };
@@ -248,42 +287,42 @@ fn earlier(transition: &Transition) -> Vec<Earlier> {
     transition.previous.iter().enumerate().map(earlier).collect()
 }
 
-fn network(spec: &ClusterSpec, settings: &Settings, cidr: String) -> Network {
-    let fixed = spec.network.fixed.as_ref();
+fn network(plan: &Plan<'_>) -> Network {
+    let fixed = plan.spec.network.fixed.as_ref();
     Network {
         own: fixed.is_none(),
         id: fixed.map_or_else(|| json!({ "get_resource": "private_network" }), |fixed| json!(fixed.network_id)),
         subnet_id: fixed.map_or_else(|| json!({ "get_resource": "private_subnet" }), |fixed| json!(fixed.subnet_id)),
-        cidr,
-        dns_nameservers: settings.name_servers.clone(),
-        external_id: spec.network.external_id.clone().unwrap_or_default(),
+        cidr: plan.subnet_cidr.clone(),
+        dns_nameservers: plan.name_servers.clone(),
+        external_id: plan.spec.network.external_id.clone().unwrap_or_default(),
     }
 }
 
-fn load_balancer(labels: Labels<'_>, settings: &Settings, subnet: &str) -> LoadBalancer {
+fn load_balancer(plan: &Plan<'_>, labels: Labels<'_>) -> LoadBalancer {
     let provider = labels.text("octavia_provider");
     // OVN balances packets, not connections: it knows no other algorithm, and no monitor that speaks TLS.
     let ovn = provider == "ovn";
     let algorithm = labels.some("octavia_lb_algorithm");
     let algorithm = algorithm.unwrap_or_else(|| if ovn { "SOURCE_IP_PORT" } else { "ROUND_ROBIN" }.to_owned());
-    let mut allowed_cidrs = settings.api_cidrs.clone();
+    let mut allowed_cidrs = plan.api_cidrs.clone();
     if !allowed_cidrs.is_empty() {
         // Nodes come through the balancer too.
-        allowed_cidrs.push(subnet.to_owned());
+        allowed_cidrs.push(plan.subnet_cidr.clone());
         allowed_cidrs.sort();
         allowed_cidrs.dedup();
     }
     let watched = labels.flag("octavia_lb_healthcheck") != Some(false);
-    LoadBalancer {
-        provider: provider.to_owned(),
-        algorithm,
-        allowed_cidrs,
-        monitor: watched.then_some(if ovn { "TCP" } else { "HTTPS" }),
-    }
+    let plain = Monitor { r#type: "TCP", url_path: None };
+    let listeners = plan.listeners.iter().map(|listener| Listener {
+        monitor: listener.monitor.filter(|_| watched).map(|monitor| if ovn { plain } else { monitor }),
+        ..listener.clone()
+    });
+    LoadBalancer { provider: provider.to_owned(), algorithm, allowed_cidrs, listeners: listeners.collect() }
 }
 
-fn group(group: &NodegroupSpec) -> Group {
-    let labels = Labels(&group.labels);
+fn group(plan: &Plan<'_>, group: &NodegroupSpec) -> Group {
+    let labels = plan.coe.values(&group.labels);
     let boot = match labels.number("boot_volume_size") {
         0 if group.flavor.disk_gib == 0 => BOOT_VOLUME_GIB,
         size => size,

@@ -1,0 +1,271 @@
+//! Nodes that leave a COE which is told so: they give up what they run before Heat takes their machines, and are forgotten
+//! by the COE afterwards.
+//!
+//! This is a courtesy to what runs in the cluster, and never fails an operation: where the cluster's API cannot be reached
+//! from here, or does not do it in time, the operation goes on, and its `status_reason` says which nodes were not drained
+//! and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::members::node_name;
+use crate::certificate;
+use crate::column::now;
+use crate::docker::{Fault, Member, Swarm, managers};
+use crate::nodegroup::MASTER;
+use crate::operation::{self, Next, StepResult, Work};
+use crate::{Conductor, Result, node};
+
+/// Until one call to the API is given up.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How long an API that is away is tried before the operation goes on without.
+const AWAY: i64 = 15;
+/// Pause between two looks at the nodes.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The most that one run of a step spends on nodes.
+const RUN: Duration = Duration::from_secs(60);
+/// Tries of what comes after Heat is done.
+const TRIES: u32 = 2;
+
+/// The nodes that leave, as noted under `leaving` in the operation's progress.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Leaving {
+    nodes: BTreeSet<String>,
+    /// When they were first asked to, in seconds since 1970.
+    began: i64,
+    /// Those that run nothing any more.
+    done: BTreeSet<String>,
+}
+
+impl Leaving {
+    fn of(work: &Work) -> Option<Self> {
+        serde_json::from_value(work.operation.progress.as_ref()?.get("leaving")?.clone()).ok()
+    }
+}
+
+/// Has these nodes give up what they run, and waits until that is so, for as long as `[drivers] drain_timeout_s` allows.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn drain(conductor: &Conductor, work: &Work, names: Vec<String>) -> StepResult {
+    let limit = i64::try_from(conductor.config.drivers.drain_timeout_s).unwrap_or(i64::MAX);
+    if !conductor.driver(&work.cluster.driver)?.drains() || names.is_empty() {
+        return Ok(Next::Done);
+    }
+    let mut leaving = match Leaving::of(work) {
+        Some(leaving) => leaving,
+        None => Leaving { nodes: names.into_iter().collect(), began: now().timestamp(), done: BTreeSet::new() },
+    };
+    note(conductor, work, &leaving).await?;
+    if limit == 0 {
+        return Ok(Next::Done);
+    }
+    let spent = now().timestamp().saturating_sub(leaving.began);
+    let faults = match reach(conductor, work).await {
+        Ok(swarm) => drain_each(&swarm, &mut leaving).await,
+        Err(fault) if spent < limit.min(AWAY) => {
+            tracing::info!(%fault, "the cluster's API is away; trying again");
+            return Ok(Next::Wait(PAUSE));
+        }
+        Err(fault) => leaving.nodes.iter().map(|name| (name.clone(), fault.to_string())).collect(),
+    };
+    note(conductor, work, &leaving).await?;
+    let left: Vec<&String> = leaving.nodes.difference(&leaving.done).collect();
+    if left.is_empty() {
+        return Ok(Next::Done);
+    }
+    let away = left.iter().all(|name| faults.contains_key(*name)) && spent >= AWAY.min(limit);
+    if spent < limit && !away {
+        let (done, all) = (leaving.done.len(), leaving.nodes.len());
+        work.say(conductor, &format!("Nodes give up what they run: {done} of {all} have")).await?;
+        return Ok(Next::Wait(PAUSE));
+    }
+    let late = || format!("it still ran something after {limit} s");
+    let why = left.into_iter().map(|name| (name.clone(), faults.get(name).cloned().unwrap_or_else(late)));
+    complain(conductor, work, "undrained", why.collect()).await?;
+    Ok(Next::Done)
+}
+
+/// Has the COE forget the nodes that left, those that an earlier change left behind in it too. `present` are the
+/// nodegroup's nodes now, whose names begin with `prefix`.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn settle(conductor: &Conductor, work: &Work, prefix: &str, present: &[String]) -> Result<()> {
+    if !conductor.driver(&work.cluster.driver)?.drains() {
+        return Ok(());
+    }
+    let gone: BTreeSet<String> =
+        Leaving::of(work).unwrap_or_default().nodes.into_iter().filter(|name| !present.contains(name)).collect();
+    let faults = attempts(conductor, work, &gone, &Act::Forget { prefix, present }).await;
+    complain(conductor, work, "unforgotten", faults).await
+}
+
+/// Lets the nodes that this operation has drained, and that are in the COE still, run things again. Where that cannot be
+/// done, the log says so.
+pub(crate) async fn give_back(conductor: &Conductor, work: &Work) {
+    let drained = work.operation.progress.as_ref().and_then(|progress| progress.get("drained"));
+    let drained: BTreeMap<String, bool> =
+        drained.and_then(|noted| serde_json::from_value(noted.clone()).ok()).unwrap_or_default();
+    let drained: BTreeSet<String> = drained.into_keys().collect();
+    if drained.is_empty() {
+        return;
+    }
+    let faults = attempts(conductor, work, &drained, &Act::Restore).await;
+    if !faults.is_empty() {
+        tracing::warn!(nodes = ?faults, "nodes that stay may still be drained");
+    }
+}
+
+/// What is done with nodes after Heat is done with them.
+enum Act<'a> {
+    /// They are forgotten, and so are those of the nodegroup with that prefix that are neither alive nor `present`.
+    Forget { prefix: &'a str, present: &'a [String] },
+    /// They run things again.
+    Restore,
+}
+
+impl Act<'_> {
+    async fn on(&self, swarm: &Swarm, nodes: &BTreeSet<String>) -> BTreeMap<String, String> {
+        let mut nodes = nodes.clone();
+        if let Self::Forget { prefix, present } = self {
+            let stray =
+                |member: &&Member| !member.ready && is_of(&member.name, prefix) && !present.contains(&member.name);
+            nodes.extend(swarm.members().iter().filter(stray).map(|member| member.name.clone()));
+        }
+        let mut faults = BTreeMap::new();
+        for name in nodes {
+            let done = match self {
+                Self::Forget { .. } => swarm.remove(&name).await,
+                Self::Restore => swarm.restore(&name).await,
+            };
+            if let Err(fault) = done {
+                faults.insert(name, fault.to_string());
+            }
+        }
+        faults
+    }
+}
+
+/// What could not be done for which of these nodes, at the last of some tries.
+async fn attempts(
+    conductor: &Conductor,
+    work: &Work,
+    nodes: &BTreeSet<String>,
+    act: &Act<'_>,
+) -> BTreeMap<String, String> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let faults = match reach(conductor, work).await {
+            Ok(swarm) => act.on(&swarm, nodes).await,
+            Err(fault) => nodes.iter().map(|name| (name.clone(), fault.to_string())).collect(),
+        };
+        if faults.is_empty() || tries == TRIES {
+            return faults;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The text with what could not be done for nodes that left.
+pub(crate) fn told(work: &Work, text: &str) -> String {
+    let list = |key: &str| -> Option<String> {
+        let noted: BTreeMap<String, String> =
+            serde_json::from_value(work.operation.progress.as_ref()?.get(key)?.clone()).ok()?;
+        let list: Vec<_> = noted.iter().map(|(name, why)| format!("{name} ({why})")).collect();
+        (!list.is_empty()).then(|| list.join(", "))
+    };
+    let mut text = text.to_owned();
+    if let Some(list) = list("undrained") {
+        text.push_str(&format!(". Not drained before they left: {list}"));
+    }
+    if let Some(list) = list("unforgotten") {
+        text.push_str(&format!(". Still in the Swarm's list of nodes: {list}"));
+    }
+    text
+}
+
+/// The next round's nodes are other ones.
+pub(crate) fn begin_anew(progress: &mut Value) {
+    progress["leaving"] = Value::Null;
+}
+
+async fn drain_each(swarm: &Swarm, leaving: &mut Leaving) -> BTreeMap<String, String> {
+    let (begun, mut faults) = (tokio::time::Instant::now(), BTreeMap::new());
+    let left: Vec<String> = leaving.nodes.difference(&leaving.done).cloned().collect();
+    for name in left {
+        if begun.elapsed() > RUN {
+            break;
+        }
+        match swarm.drain(&name).await {
+            Ok(true) => drop(leaving.done.insert(name)),
+            Ok(false) => {}
+            Err(fault) => drop(faults.insert(name, fault.to_string())),
+        }
+    }
+    faults
+}
+
+/// Whether a node of that name is one of those whose names begin so.
+fn is_of(name: &str, prefix: &str) -> bool {
+    let index = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    index.and_then(|index| index.parse().ok()).is_some_and(|index| node_name(prefix, index) == name)
+}
+
+/// The cluster's Swarm, by whichever of its managers answers.
+async fn reach(conductor: &Conductor, work: &Work) -> Result<Swarm, Fault> {
+    let away = |error: crate::Error| Fault::Unreachable(error.public.into_owned());
+    let cluster = &work.cluster;
+    let identity = certificate::identity(conductor, &cluster.uuid).await.map_err(away)?;
+    let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&cluster.uuid)).await.map_err(away)?;
+    let masters = work.nodegroups.iter().filter(|group| group.role == MASTER);
+    let mut hosts: Vec<String> = masters.flat_map(|group| group.node_addresses.0.clone()).collect();
+    hosts.extend(nodes.into_iter().filter(|node| node.role == MASTER).flat_map(|node| node.addresses.0));
+    let endpoints = managers(cluster.api_address.as_deref().unwrap_or_default(), &hosts);
+    Swarm::reach(&endpoints, &identity, DEADLINE).await
+}
+
+/// Notes who leaves, before anything is asked of them, so that it can be taken back.
+async fn note(conductor: &Conductor, work: &Work, leaving: &Leaving) -> Result<()> {
+    let json = serde_json::to_value(leaving).map_err(crate::Error::internal)?;
+    let note = |progress: &mut Value| {
+        progress["leaving"] = json;
+        for name in &leaving.nodes {
+            progress["drained"][name] = true.into();
+        }
+    };
+    operation::store::note(&conductor.db, &work.operation.uuid, note).await.map(drop)
+}
+
+/// Notes what could not be done for which nodes, beside what was noted before.
+async fn complain(conductor: &Conductor, work: &Work, key: &str, why: BTreeMap<String, String>) -> Result<()> {
+    if why.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(nodes = ?why, what = key, "nodes leave without the Swarm's knowledge");
+    let add = |progress: &mut Value| {
+        for (name, why) in why {
+            progress[key][name] = why.into();
+        }
+    };
+    operation::store::note(&conductor.db, &work.operation.uuid, add).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_known_by_their_nodegroups_prefix() {
+        assert!(is_of("c-worker-0", "c-worker") && is_of("c-worker-12", "c-worker"));
+        for other in
+            ["c-worker", "c-worker-", "c-worker-x", "c-worker-2-0", "c-worker-02", "c-master-0", "x-c-worker-0"]
+        {
+            assert!(!is_of(other, "c-worker"), "{other}");
+        }
+    }
+}

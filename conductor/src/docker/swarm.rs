@@ -1,0 +1,192 @@
+//! A Swarm through whichever of its managers answers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::models::{
+    Node, NodeSpec, NodeSpecAvailabilityEnum as Availability, NodeSpecRoleEnum as Role, NodeState, Reachability,
+    TaskState,
+};
+use bollard::query_parameters::{DeleteNodeOptions, ListTasksOptions, UpdateNodeOptions};
+
+use super::link::{Endpoint, Identity};
+use super::{Docker, Fault, shown};
+
+/// Managers asked until one answers.
+const MANAGERS: usize = 3;
+/// Tries of a change that another one got ahead of.
+const TRIES: u32 = 5;
+/// How long a demoted manager has to leave the managers' quorum.
+const DEMOTION: Duration = Duration::from_secs(10);
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+/// What the API says when another change of the same node came first.
+const OUT_OF_SEQUENCE: &str = "update out of sequence";
+
+/// A Swarm, seen from a manager that answers.
+pub(crate) struct Swarm {
+    docker: Docker,
+    members: Vec<Member>,
+}
+
+/// A node as the Swarm knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    id: String,
+    /// The machine's name.
+    pub(crate) name: String,
+    /// Whether it takes part in running things.
+    pub(crate) ready: bool,
+    /// Whether it is a manager, and then whether the others reach it.
+    pub(crate) manager: Option<bool>,
+    /// Whether it keeps nothing running.
+    drained: bool,
+}
+
+impl Member {
+    /// As unit tests need one.
+    #[cfg(test)]
+    pub(crate) fn sample(name: &str, ready: bool, manager: Option<bool>) -> Self {
+        Self { id: name.to_owned(), name: name.to_owned(), ready, manager, drained: false }
+    }
+
+    fn of(node: Node) -> Option<Self> {
+        let spec = node.spec.unwrap_or_default();
+        let reachable = |status: bollard::models::ManagerStatus| status.reachability == Some(Reachability::REACHABLE);
+        Some(Self {
+            id: node.id?,
+            name: shown(&node.description.and_then(|about| about.hostname).unwrap_or_default()),
+            ready: node.status.and_then(|status| status.state) == Some(NodeState::READY),
+            manager: match node.manager_status {
+                Some(status) => Some(reachable(status)),
+                None if spec.role == Some(Role::MANAGER) => Some(false),
+                None => None,
+            },
+            drained: spec.availability == Some(Availability::DRAIN),
+        })
+    }
+}
+
+impl Swarm {
+    /// The Swarm at the first of these managers that answers.
+    ///
+    /// # Errors
+    /// None does: what one refused with, else why the first cannot be reached.
+    pub(crate) async fn reach(managers: &[Endpoint], identity: &Identity, deadline: Duration) -> Result<Self, Fault> {
+        let mut why: Option<Fault> = None;
+        for endpoint in managers.iter().take(MANAGERS) {
+            let docker = Docker::at(endpoint.clone(), identity.clone(), deadline)?;
+            match docker.call(docker.api.list_nodes(None)).await {
+                Ok(nodes) => return Ok(Self { docker, members: nodes.into_iter().filter_map(Member::of).collect() }),
+                Err(fault @ Fault::Refused(_)) => why = Some(fault),
+                Err(fault) => drop(why.get_or_insert(fault)),
+            }
+        }
+        Err(why.unwrap_or_else(|| Fault::Unreachable("no manager's address is known".to_owned())))
+    }
+
+    /// Its nodes as they were when it was reached.
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Member> {
+        self.members.iter().filter(move |member| member.name == name)
+    }
+
+    /// Has the node of that name give up what it runs. True when nothing runs on it any more, or there is none.
+    ///
+    /// # Errors
+    /// The API refuses, or is away.
+    pub(crate) async fn drain(&self, name: &str) -> Result<bool, Fault> {
+        for member in self.named(name) {
+            if !member.drained {
+                self.change(&member.id, |spec| spec.availability = Some(Availability::DRAIN)).await?;
+            }
+            // What runs on a machine that is away can not be waited for.
+            if member.ready && self.is_busy(&member.id).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Lets the node of that name run things again; none, or one that may already, is fine.
+    ///
+    /// # Errors
+    /// The API refuses, or is away.
+    pub(crate) async fn restore(&self, name: &str) -> Result<(), Fault> {
+        for member in self.named(name).filter(|member| member.drained) {
+            self.change(&member.id, |spec| spec.availability = Some(Availability::ACTIVE)).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a manager of that name a worker, as only workers can be removed.
+    async fn demote(&self, name: &str) -> Result<(), Fault> {
+        for member in self.named(name).filter(|member| member.manager.is_some()) {
+            self.change(&member.id, |spec| spec.role = Some(Role::WORKER)).await?;
+            self.await_demotion(&member.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the node of that name, whatever its state; none is fine.
+    ///
+    /// # Errors
+    /// The API refuses, or is away.
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), Fault> {
+        self.demote(name).await?;
+        for member in self.named(name) {
+            let options = DeleteNodeOptions { force: true };
+            match self.docker.call(self.docker.api.delete_node(&member.id, Some(options))).await {
+                Err(Fault::Refused(text)) if text.contains("not found") => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes a node's specification, again where somebody else got ahead.
+    async fn change(&self, id: &str, change: impl Fn(&mut NodeSpec)) -> Result<(), Fault> {
+        let mut tries = 0;
+        loop {
+            let node = self.docker.call(self.docker.api.inspect_node(id)).await?;
+            let version = node.version.and_then(|version| version.index).unwrap_or_default();
+            let mut spec = node.spec.unwrap_or_default();
+            change(&mut spec);
+            let options = UpdateNodeOptions { version: i64::try_from(version).unwrap_or_default() };
+            tries += 1;
+            match self.docker.call(self.docker.api.update_node(id, spec, options)).await {
+                Err(Fault::Refused(text)) if text.contains(OUT_OF_SEQUENCE) && tries < TRIES => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn await_demotion(&self, id: &str) -> Result<(), Fault> {
+        let until = tokio::time::Instant::now() + DEMOTION;
+        loop {
+            let node = self.docker.call(self.docker.api.inspect_node(id)).await?;
+            if node.manager_status.is_none() {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > until {
+                return Err(Fault::Refused(format!("still a manager {} s after its demotion", DEMOTION.as_secs())));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn is_busy(&self, id: &str) -> Result<bool, Fault> {
+        let filters = Some(HashMap::from([("node".to_owned(), vec![id.to_owned()])]));
+        let tasks = self.docker.call(self.docker.api.list_tasks(Some(ListTasksOptions { filters }))).await?;
+        Ok(tasks.into_iter().any(|task| task.status.and_then(|status| status.state).is_some_and(runs)))
+    }
+}
+
+/// Whether a task in that state has not ended yet.
+fn runs(state: TaskState) -> bool {
+    use TaskState::{COMPLETE, FAILED, ORPHANED, REJECTED, REMOVE, SHUTDOWN};
+    !matches!(state, COMPLETE | SHUTDOWN | FAILED | REJECTED | REMOVE | ORPHANED)
+}

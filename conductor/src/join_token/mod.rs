@@ -1,0 +1,177 @@
+//! Join tokens: what lets nodes into a cluster whose masters make such tokens themselves, as Swarm's managers do.
+//!
+//! A master hands them in; nodes that boot get the one of their role by their bootstrap token. Once used they are to be
+//! rotated: a master is told so when the operation that let nodes in has ended, and again until it has done it, also
+//! while the next operation lets nodes in. A node that got one which was rotated under its hands asks anew.
+
+pub(crate) mod row;
+pub mod store;
+
+use chrono::DateTime;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use self::row::Model as JoinTokens;
+use crate::cluster::store as clusters;
+use crate::column::now;
+use crate::node::{Holder, known};
+use crate::nodegroup::MASTER;
+use crate::scope::Scope;
+use crate::{Conductor, Error, Kind, Result, operation, secret};
+
+/// Bytes that one of them may have.
+const LONGEST: usize = 1024;
+
+/// When a node should ask again.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What a master hands in.
+#[derive(Debug, Clone)]
+pub struct HandedIn {
+    /// Lets masters in.
+    pub manager: SecretString,
+    /// Lets workers in.
+    pub worker: SecretString,
+    /// Opens the state of a master that was restarted, where it is locked.
+    pub unlock_key: Option<SecretString>,
+}
+
+/// What a node gets.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// Lets it in.
+    pub token: SecretString,
+    /// For masters: opens its state, where it is locked.
+    pub unlock_key: Option<SecretString>,
+}
+
+/// What is sealed.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    manager: String,
+    worker: String,
+    unlock_key: Option<String>,
+}
+
+/// Keeps what a master hands in; what is on record already stays as it is.
+///
+/// # Errors
+/// Forbidden for workers; invalid for what is no token; not found for another cluster's node, and where nodes do not join
+/// by such tokens.
+pub async fn hand_in(
+    conductor: &Conductor,
+    holder: &Holder,
+    cluster: &str,
+    node: &str,
+    handed_in: HandedIn,
+) -> Result<()> {
+    permitted(conductor, holder, cluster, node).await?;
+    if holder.role != MASTER {
+        return Err(Error::forbidden("Only control plane nodes may hand in join tokens."));
+    }
+    let content = Content {
+        manager: checked("manager", &handed_in.manager)?,
+        worker: checked("worker", &handed_in.worker)?,
+        unlock_key: handed_in.unlock_key.map(|key| checked("unlock_key", &key)).transpose()?,
+    };
+    let text = SecretString::from(serde_json::to_string(&content).map_err(Error::internal)?);
+    if let Some(present) = store::of(&conductor.db, cluster).await?
+        && opened(conductor, &present)?.expose_secret() == text.expose_secret()
+    {
+        return Ok(());
+    }
+    let tokens = JoinTokens {
+        cluster_uuid: cluster.to_owned(),
+        uuid: Uuid::new_v4().to_string(),
+        sealed: Some(conductor.seal(&context(cluster), text.expose_secret())?),
+        used_at: None,
+        handed_in_at: now(),
+    };
+    store::keep(&conductor.db, tokens).await?;
+    tracing::info!(cluster, node, "join tokens are handed in");
+    Ok(())
+}
+
+/// The token that lets the node in. `refused` is the SHA-256 of one that masters did not take: if that is the one on
+/// record, they are told to make another.
+///
+/// # Errors
+/// Not found, with a time to ask again, while there is none; conflict, likewise, while another is being made; forbidden for
+/// nodes that are in.
+pub async fn give(
+    conductor: &Conductor,
+    holder: &Holder,
+    cluster: &str,
+    node: &str,
+    refused: Option<&str>,
+) -> Result<Given> {
+    permitted(conductor, holder, cluster, node).await?;
+    if holder.node.is_some() {
+        return Err(Error::forbidden("Join tokens are for nodes that boot, which show their bootstrap token."));
+    }
+    let Some(present) = store::of(&conductor.db, cluster).await? else {
+        return Err(later(Kind::NotFound, "No master has handed in join tokens yet."));
+    };
+    let content: Content =
+        serde_json::from_str(opened(conductor, &present)?.expose_secret()).map_err(|_| Error::internal(UNREADABLE))?;
+    let master = holder.role == MASTER;
+    let token = if master { content.manager } else { content.worker };
+    if refused.is_some_and(|refused| refused.eq_ignore_ascii_case(&secret::token_hash(&token))) {
+        // As if it had been used long ago: it is rotated whatever is under way.
+        store::use_at(&conductor.db, &present, DateTime::UNIX_EPOCH).await?;
+        tracing::info!(cluster, node, "masters refuse the join token on record");
+        return Err(later(Kind::Conflict, "The masters refuse this join token. They are told to make another."));
+    }
+    store::use_at(&conductor.db, &present, now()).await?;
+    let unlock_key = content.unlock_key.filter(|_| master).map(SecretString::from);
+    Ok(Given { token: token.into(), unlock_key })
+}
+
+/// The identifier of the tokens that masters are to rotate; nothing where none are, or nodes are about to use them.
+///
+/// # Errors
+/// The database is away.
+pub(crate) async fn to_rotate(conductor: &Conductor, cluster: &str) -> Result<Option<String>> {
+    let Some(present) = store::of(&conductor.db, cluster).await? else { return Ok(None) };
+    let Some(used_at) = present.used_at else { return Ok(None) };
+    let active = operation::store::active(&conductor.db, cluster).await?;
+    let used_now = active.iter().any(|operation| operation.created_at <= used_at);
+    Ok((!used_now).then_some(present.uuid))
+}
+
+/// The node is one of the cluster, whose nodes join by such tokens.
+async fn permitted(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str) -> Result<()> {
+    known(conductor, holder, cluster, node).await?;
+    let view = clusters::view(&conductor.db, &Scope::All, cluster).await?;
+    if conductor.driver(&view.cluster.driver)?.has_join_tokens() {
+        return Ok(());
+    }
+    Err(Error::not_found(format!("The nodes of cluster {cluster} do not join by tokens of its masters.")))
+}
+
+/// A token, which is a word.
+fn checked(field: &str, token: &SecretString) -> Result<String> {
+    let text = token.expose_secret();
+    if text.is_empty() || text.len() > LONGEST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::invalid(format!(
+            "{field} is not a join token. Allowed: 1 to {LONGEST} printable characters without blanks."
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+fn opened(conductor: &Conductor, tokens: &JoinTokens) -> Result<SecretString> {
+    conductor.unseal(&context(&tokens.cluster_uuid), tokens.sealed.as_deref().unwrap_or_default())
+}
+
+/// What the tokens are sealed for.
+fn context(cluster: &str) -> String {
+    format!("cluster/{cluster}/join-tokens")
+}
+
+const UNREADABLE: &str = "the join tokens on record cannot be read";
+
+fn later(kind: Kind, text: &'static str) -> Error {
+    Error { retry_after: Some(AGAIN), ..Error::new(kind, text) }
+}

@@ -1,0 +1,83 @@
+//! Clusters to be asked for their health, and the keys for it.
+
+use conductor::certificate::{self, Keypair, Kind};
+use conductor::cluster::store::{asked, change};
+use conductor::cluster::{Changes, Cluster, HealthStatus, Status};
+use conductor::column::StringMap;
+
+use crate::databases::TestDatabase;
+use crate::{nodes, sample};
+
+on_every_database!(clusters_at_rest_with_an_api_are_asked, keys_in_force_are_found_at_once);
+
+const REST: &[Status] = &[Status::CreateComplete, Status::UpdateComplete];
+
+async fn clusters_at_rest_with_an_api_are_asked(t: TestDatabase) {
+    let template = sample::kept_template(&t.db, "p1").await;
+    let at = |address: &str, status| Changes {
+        api_address: Some(Some(address.to_owned())),
+        status: Some(status),
+        ..Default::default()
+    };
+    let mut kept = Vec::new();
+    for (name, changes) in [
+        ("a", at("tcp://10.0.0.1:2376", Status::CreateComplete)),
+        ("busy", at("tcp://10.0.0.2:2376", Status::UpdateInProgress)),
+        ("new", Changes { status: Some(Status::CreateComplete), ..Default::default() }),
+        ("b", at("tcp://10.0.0.3:2376", Status::UpdateComplete)),
+        ("c", at("tcp://10.0.0.4:2376", Status::UpdateComplete)),
+    ] {
+        let cluster = sample::kept_cluster(&t.db, name, &template, "p1").await;
+        change(&t.db, &cluster.uuid, changes).await.unwrap();
+        kept.push(cluster);
+    }
+    let told = Changes {
+        health_status: Some(Some(HealthStatus::Unhealthy)),
+        health_status_reason: Some(StringMap::from([("api", "ok"), ("ü.Ready", "False")])),
+        ..Default::default()
+    };
+    change(&t.db, &kept[3].uuid, told).await.unwrap();
+
+    let ids = |found: &[conductor::cluster::store::Asked]| found.iter().map(|one| one.id).collect::<Vec<_>>();
+    let all = asked(&t.db, &["kubernetes", "swarm"], REST, 0, 10).await.unwrap();
+    assert_eq!(ids(&all), [kept[0].id, kept[3].id, kept[4].id]);
+    assert_eq!((all[0].health_status, &all[0].health_status_reason), (None, &StringMap::default()));
+    assert_eq!(all[1].health_status, Some(HealthStatus::Unhealthy));
+    assert_eq!(all[1].health_status_reason["ü.Ready"], "False");
+    assert_eq!((all[1].uuid.as_str(), all[1].driver.as_str()), (kept[3].uuid.as_str(), "kubernetes"));
+    assert_eq!(all[1].api_address, "tcp://10.0.0.3:2376");
+
+    assert_eq!(ids(&asked(&t.db, &["kubernetes"], REST, 0, 2).await.unwrap()), [kept[0].id, kept[3].id]);
+    assert_eq!(ids(&asked(&t.db, &["kubernetes"], REST, kept[3].id, 2).await.unwrap()), [kept[4].id]);
+    assert_eq!(asked(&t.db, &["swarm"], REST, 0, 10).await.unwrap(), []);
+}
+
+fn pair(cluster: &Cluster, kind: Kind, generation: i32) -> Keypair {
+    Keypair { kind, ..nodes::keypair(cluster, generation) }
+}
+
+async fn keys_in_force_are_found_at_once(t: TestDatabase) {
+    let template = sample::kept_template(&t.db, "p1").await;
+    let mut clusters = Vec::new();
+    for name in ["a", "b", "other"] {
+        let cluster = sample::kept_cluster(&t.db, name, &template, "p1").await;
+        for (kind, generation) in
+            [(Kind::Kubernetes, 1), (Kind::Client, 1), (Kind::Etcd, 1), (Kind::Client, 2), (Kind::Client, -3)]
+        {
+            certificate::store::insert_if_absent(&t.db, pair(&cluster, kind, generation)).await.unwrap();
+        }
+        clusters.push(cluster);
+    }
+    let uuids = [clusters[0].uuid.clone(), clusters[1].uuid.clone(), sample::uuid()];
+    let found = certificate::store::in_force(&t.db, &uuids, &[Kind::Kubernetes, Kind::Client]).await.unwrap();
+    let mut seen: Vec<_> =
+        found.iter().map(|pair| (pair.cluster_uuid.as_str(), pair.kind.as_str(), pair.generation)).collect();
+    seen.sort_unstable();
+    let mut expected = Vec::new();
+    for uuid in &uuids[..2] {
+        expected.extend([(uuid.as_str(), "client", 2), (uuid.as_str(), "kubernetes", 1)]);
+    }
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+    assert_eq!(certificate::store::in_force(&t.db, &[], &Kind::ALL).await.unwrap(), []);
+}

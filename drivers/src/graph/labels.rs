@@ -1,0 +1,89 @@
+//! Labels that mean the same for every COE, because the graph reads them.
+
+use crate::{Label, LabelKind as Kind};
+
+/// GiB of a volume.
+pub(crate) const SIZE: Kind = Kind::Integer { min: 0, max: 65_536 };
+
+/// They.
+pub(crate) const LABELS: [Label; 17] = [
+    Label::new("api_master_lb_allowed_cidrs", Kind::CidrList, "", "As master_lb_allowed_cidrs."),
+    Label::new("availability_zone", Kind::Text, "", "Availability zone of servers and volumes."),
+    Label::new(
+        "boot_volume_size",
+        SIZE,
+        "0",
+        "GiB of a volume to boot from; 0 boots from the flavor's disk, or from a volume of 20 GiB where the flavor has none.",
+    ),
+    Label::new("boot_volume_type", Kind::Text, "", "Volume type of boot volumes; empty means the cloud's default."),
+    Label::new(
+        "control_plane_availability_zones",
+        Kind::Words,
+        "",
+        "Availability zones over which masters are spread in turn.",
+    ),
+    Label::new(
+        "docker_volume_type",
+        Kind::Text,
+        "",
+        "Volume type of container volumes; empty means the cloud's default.",
+    ),
+    Label::new(
+        "fixed_subnet_cidr",
+        Kind::Cidr,
+        "10.0.0.0/24",
+        "Address range of the subnet, where the stack makes one.",
+    ),
+    Label::new(
+        "master_lb_allowed_cidrs",
+        Kind::CidrList,
+        "",
+        "Networks from which the API may be used; empty means any. The cluster's subnet is always among them.",
+    ),
+    Label::new(
+        "master_lb_floating_ip_enabled",
+        Kind::Boolean,
+        "",
+        "A floating IP for the API's load balancer; empty means as floating_ip_enabled.",
+    ),
+    Label::obsolete("max_node_count", "the nodegroup's own max_node_count"),
+    Label::obsolete("min_node_count", "the nodegroup's own min_node_count"),
+    Label::new(
+        "node_reports",
+        Kind::Boolean,
+        "true",
+        "Nodes report their progress; false takes Heat's word as enough.",
+    ),
+    Label::new(
+        "nodeport_allowed_cidrs",
+        Kind::CidrList,
+        "",
+        "Networks from which published ports (30000 to 32767) may be reached; empty means the cluster's subnet.",
+    ),
+    Label::new(
+        "octavia_lb_algorithm",
+        Kind::OneOf { values: &["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP", "SOURCE_IP_PORT"] },
+        "",
+        "How the API's load balancer chooses a master; empty means ROUND_ROBIN, and SOURCE_IP_PORT with provider ovn.",
+    ),
+    Label::new("octavia_lb_healthcheck", Kind::Boolean, "true", "Whether the load balancer watches the masters."),
+    Label::new("octavia_provider", Kind::Words, "amphora", "Octavia's provider."),
+    Label::new(
+        "server_group_policies",
+        Kind::OneOf { values: &["soft-anti-affinity", "anti-affinity", "soft-affinity", "affinity"] },
+        "soft-anti-affinity",
+        "How servers of a nodegroup are spread over hosts.",
+    ),
+];
+
+/// These with a COE's own; `N` is the number of both.
+pub(crate) const fn with<const N: usize>(own: &[Label]) -> [Label; N] {
+    assert!(N == LABELS.len() + own.len(), "N is not the number of all labels");
+    let mut all = [LABELS[0]; N];
+    let mut index = 0;
+    while index < N {
+        all[index] = if index < LABELS.len() { LABELS[index] } else { own[index - LABELS.len()] };
+        index += 1;
+    }
+    all
+}
