@@ -68,6 +68,11 @@ impl<'a> Labels<'a> {
         self.text(key).parse().unwrap_or_default()
     }
 
+    /// GiB of etcd's volume, by either of its labels; 0 when there is none.
+    pub(super) fn etcd_volume_size(self) -> u32 {
+        self.number("etcd_volume_size").max(self.number("etcd_blockdevice_size"))
+    }
+
     /// The items of a list, none when it is empty.
     pub(super) fn list(self, key: &str) -> Vec<String> {
         let text = self.text(key);
@@ -132,7 +137,7 @@ impl Settings {
                 Err(refused) => problems.push(problem(
                     &format!("labels.{key}"),
                     &refused,
-                    "options that neither name files nor decide access, and are not set by the cluster itself",
+                    "options that neither name files nor decide access, and are not set by the cluster itself or other labels",
                 )),
             }
         }

@@ -31,6 +31,12 @@ pub(super) struct View {
     worker_group: Group,
     worker_prefix: String,
     etcd_volume: Option<Volume>,
+    /// The etcd volumes' zone where it is not their master's.
+    etcd_zone: Option<String>,
+    /// Networks besides the cluster's that servers are in.
+    extra_networks: Vec<String>,
+    /// Whether Nova is told to keep servers in failure domains of their own.
+    different_failure_domain: bool,
     /// Values for Heat, with functions in them.
     api_address: Value,
     api_private_address: Value,
@@ -158,7 +164,17 @@ impl View {
             master_group: group(&spec.masters),
             worker_group: group(&spec.workers),
             worker_prefix: spec.node_prefix(&spec.workers),
-            etcd_volume: volume(labels.number("etcd_volume_size"), labels.some("etcd_volume_type")),
+            etcd_volume: volume(
+                labels.etcd_volume_size(),
+                labels.some("etcd_volume_type").or_else(|| labels.some("etcd_blockdevice_volume_type")),
+            ),
+            etcd_zone: labels.some("etcd_blockdevice_volume_az"),
+            extra_networks: labels
+                .some("extra_network_name")
+                .into_iter()
+                .chain(labels.list("extra_network_names"))
+                .collect(),
+            different_failure_domain: labels.flag("different_failure_domain") == Some(true),
             api_address,
             api_private_address,
             master_addresses,
