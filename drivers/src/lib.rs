@@ -54,6 +54,12 @@ pub trait Driver: Send + Sync {
     /// Everything wrong with a request, all at once; empty when it can be built.
     fn check(&self, desired: &Desired) -> Vec<Problem>;
 
+    /// What the user should know of these labels besides what the schema says: values, or parts of them, that come to
+    /// nothing. Each is a sentence's part that begins with the label, `labels.<key>`.
+    fn warnings(&self, _labels: &BTreeMap<String, String>) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The stack that makes the cluster, with the default nodegroups in it.
     ///
     /// # Errors

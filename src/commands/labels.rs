@@ -57,7 +57,7 @@ fn tables(driver: &dyn Driver) -> String {
     let (gone, used): (Vec<&Label>, Vec<&Label>) = driver.labels().iter().partition(obsolete);
     let first = used.first().map_or("", |label| label.since);
     let used_rows = used.iter().map(|label| {
-        let conflicts = label.conflicts.iter().map(|conflict| format!(" Conflict: {conflict}."));
+        let conflicts = label.conflicts.iter().map(|conflict| format!(" {}.", sentence(&conflict.to_string())));
         let since = if label.since == first { String::new() } else { format!(" Since {}.", label.since) };
         let meaning = format!("{}{}{since}", label.meaning, conflicts.collect::<String>());
         [label.key.to_owned(), label.kind.to_string(), label.default.to_owned(), meaning]
@@ -98,22 +98,30 @@ fn table<const N: usize>(columns: [(&str, usize); N], rows: impl Iterator<Item =
     text
 }
 
-/// The text in lines of that width, broken at blanks, else behind commas, else anywhere.
+/// The text with a capital letter in front.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + characters.as_str())
+}
+
+/// The text in lines of that width, broken at blanks, else behind commas, else behind underscores, else anywhere.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_inclusive([' ', ',']) {
-        let length = |text: &str| text.trim_end().chars().count();
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        if line > 0 && line + length(word) > width {
-            lines.push(String::new());
+    let mut add = |part: &str| {
+        let length = part.trim_end().chars().count();
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || line.chars().count() + length <= width => line.push_str(part),
+            _ => lines.push(part.to_owned()),
         }
-        for character in word.chars() {
-            if lines.last().is_some_and(|line| line.chars().count() >= width) && character != ' ' {
-                lines.push(String::new());
-            }
-            if let Some(line) = lines.last_mut() {
-                line.push(character);
-            }
+    };
+    for word in text.split_inclusive([' ', ',']) {
+        if word.trim_end().chars().count() <= width {
+            add(word);
+            continue;
+        }
+        for part in word.split_inclusive('_') {
+            let characters: Vec<char> = part.chars().collect();
+            characters.chunks(width).for_each(|chunk| add(&chunk.iter().collect::<String>()));
         }
     }
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
@@ -127,6 +135,7 @@ mod tests {
     fn lines_break_at_blanks_and_behind_commas_first() {
         assert_eq!(wrapped("one of a, b", 6), ["one of", "a, b"]);
         assert_eq!(wrapped("AAAA,BBBB,CC", 8), ["AAAA,", "BBBB,CC"]);
+        assert_eq!(wrapped("x,AB_CD_EF", 6), ["x,AB_", "CD_EF"]);
         assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrapped("", 3), [""]);
     }

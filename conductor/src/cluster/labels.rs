@@ -27,7 +27,7 @@ pub(crate) fn refuse_unknown(
 pub(super) fn warnings(driver: &dyn Driver, labels: &BTreeMap<String, String>) -> Option<String> {
     let obsolete = drivers::examine(driver.labels(), labels).obsolete;
     let obsolete = obsolete.iter().map(|label| format!("labels.{} has no effect: {}", label.key, label.instead));
-    let all: Vec<_> = obsolete.chain(unknown(driver, labels)).collect();
+    let all: Vec<_> = obsolete.chain(unknown(driver, labels)).chain(driver.warnings(labels)).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 
@@ -58,6 +58,8 @@ mod tests {
         assert!(text.contains("labels.tiller_enabled has no effect: "), "{text}");
         assert!(text.contains("labels.kube_tga is not known to the driver; the nearest is kube_tag"), "{text}");
         assert_eq!(warnings(driver(), &labels(&[("kube_tag", "v1.33.0")])), None);
+        let text = warnings(driver(), &labels(&[("admission_control_list", "PodSecurityPolicy")])).unwrap();
+        assert!(text.starts_with("labels.admission_control_list is taken without PodSecurityPolicy"), "{text}");
     }
 
     #[test]

@@ -252,7 +252,7 @@ pub(super) const LABELS: &[Label] = &[
         },
     ]),
     label("octavia_lb_healthcheck", Kind::Boolean, "true", "Watch masters' /readyz (with provider ovn: their port)."),
-    label("octavia_provider", Kind::Words, "amphora", "Octavia's provider."),
+    label("octavia_provider", Kind::Plain, "amphora", "Octavia's provider."),
     label("oidc_client_id", Kind::Words, "", "Client that OpenID Connect tokens must be made for.").conflicting(NEEDS_ISSUER),
     label("oidc_groups_claim", Kind::Words, "", "Claim that holds the groups.").conflicting(NEEDS_ISSUER),
     label("oidc_groups_prefix", Kind::Plain, "", "What groups' names are prefixed with.").conflicting(NEEDS_ISSUER),

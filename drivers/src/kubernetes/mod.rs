@@ -62,6 +62,10 @@ impl Driver for Kubernetes {
         check::desired(desired)
     }
 
+    fn warnings(&self, labels: &BTreeMap<String, String>) -> Vec<String> {
+        settings::warnings(settings::Labels(labels))
+    }
+
     fn stack(&self, spec: &ClusterSpec) -> Result<Stack, RenderError> {
         cluster_stack(spec, None)
     }

@@ -172,6 +172,24 @@ fn admission_plugins(asked: &[String]) -> String {
     plugins.join(",")
 }
 
+/// What comes to nothing, though nothing is wrong with it.
+pub(super) fn warnings(labels: Labels<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let asked = labels.list("admission_control_list");
+    let dropped: Vec<_> =
+        DROPPED_PLUGINS.iter().copied().filter(|plugin| asked.iter().any(|asked| asked == plugin)).collect();
+    if !dropped.is_empty() {
+        let dropped = dropped.join(", ");
+        warnings
+            .push(format!("labels.admission_control_list is taken without {dropped}, which Kubernetes has no more"));
+    }
+    let of_packages = ["cni_plugins_url", "containerd_tarball_url", "kube_packages_url", "kube_tarball_url"];
+    let unused =
+        of_packages.iter().filter(|key| labels.text("kube_install") == "image" && !labels.text(key).is_empty());
+    warnings.extend(unused.map(|key| format!("labels.{key} has no effect: kube_install is image")));
+    warnings
+}
+
 /// The name servers of a subnet that we make.
 fn name_servers(desired: &Desired) -> Vec<String> {
     let given = desired.dns_nameserver.as_deref().unwrap_or_default();

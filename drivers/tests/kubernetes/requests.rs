@@ -122,6 +122,21 @@ fn labels_of_old_templates_are_accepted_with_a_reason() {
 }
 
 #[test]
+fn what_comes_to_nothing_is_told() {
+    let warnings = |labels: &[(&str, &str)]| {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        drivers::find("kubernetes").unwrap().warnings(&labels)
+    };
+    let plugins = [("admission_control_list", "PodPreset,AlwaysPullImages,PodSecurityPolicy")];
+    let text =
+        "labels.admission_control_list is taken without PodPreset, PodSecurityPolicy, which Kubernetes has no more";
+    assert_eq!(warnings(&plugins), [text]);
+    let archive = ("kube_tarball_url", "https://example.org/k.tgz");
+    assert_eq!(warnings(&[archive]), ["labels.kube_tarball_url has no effect: kube_install is image"]);
+    assert_eq!(warnings(&[archive, ("kube_install", "packages")]), [""; 0]);
+}
+
+#[test]
 fn the_end_of_a_stack_is_read_as_urls() {
     let outputs = |json: Value| json.as_object().unwrap().clone().into_iter().collect();
     let driver = drivers::find("kubernetes").unwrap();
