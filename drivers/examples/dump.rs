@@ -1,5 +1,5 @@
-//! Prints what would be submitted to Heat for a combination: `cargo run -p drivers --example dump -- ubuntu-1m-1w-flannel`.
-//! `--list` prints the names of all combinations.
+//! Prints what would be submitted to Heat for a combination: `cargo run -p drivers --example dump -- ubuntu-1m-1w-flannel`,
+//! or `swarm:ubuntu-1m-1w` for one in Swarm mode. `--list` prints the names of all combinations of Kubernetes.
 
 use std::io::{Write, stdout};
 
@@ -7,6 +7,8 @@ use serde_json::json;
 
 #[path = "../tests/kubernetes/combinations.rs"]
 mod combinations;
+#[path = "../tests/swarm/combinations.rs"]
+mod swarm;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = stdout().lock();
@@ -17,9 +19,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             continue;
         }
-        let shape = combinations::Shape::named(&name).ok_or_else(|| format!("no combination is called {name}"))?;
-        let driver = drivers::find("kubernetes").ok_or("there is no driver kubernetes")?;
-        let stack = driver.stack(&shape.spec())?;
+        let (driver, spec) = match name.strip_prefix("swarm:") {
+            Some(name) => ("swarm", swarm::spec(name)),
+            None => ("kubernetes", combinations::Shape::named(&name).map(|shape| shape.spec())),
+        };
+        let spec = spec.ok_or_else(|| format!("no combination is called {name}"))?;
+        let stack = drivers::find(driver).ok_or("there is no such driver")?.stack(&spec)?;
         let body = json!({
             "stack_name": name,
             "template": stack.template,
