@@ -41,7 +41,11 @@ impl Swarm {
         let rig = Rig::start(&format!("^{name}-"))?;
         // The stand-ins of nodes leave these servers to the rig.
         let left_alone = CLOUD.nodes_first(vec![json!({"name": format!("^{name}-"), "silent": true})]);
-        let options = [("JEROBOAM__HEALTH__POLL_INTERVAL_S", "1"), ("JEROBOAM__HEALTH__TIMEOUT_S", "5")];
+        let options = [
+            ("JEROBOAM__HEALTH__POLL_INTERVAL_S", "1"),
+            ("JEROBOAM__HEALTH__TIMEOUT_S", "5"),
+            ("JEROBOAM__DRIVERS__DRAIN_TIMEOUT_S", "60"),
+        ];
         let service = Service::prepare("serve", &options).open_to(&rig.gateway()).started();
         let keys = tempfile::tempdir().unwrap();
         let (login, token) = (CLOUD.login("demo"), CLOUD.token("demo"));
