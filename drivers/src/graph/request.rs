@@ -21,9 +21,12 @@ pub(crate) fn masters(desired: &Desired, most: u32, reason: &str, problems: &mut
     }
 }
 
+/// A part of what a driver provides.
+type Part = fn(&Provides) -> &'static str;
+
 /// The combination is one that the driver provides.
 pub(crate) fn combination(desired: &Desired, provides: &[Provides], problems: &mut Vec<Problem>) {
-    let any = |field: fn(&Provides) -> &'static str| {
+    let any = |field: Part| {
         let mut words: Vec<&str> = Vec::new();
         for word in provides.iter().map(field) {
             if !words.contains(&word) {
@@ -35,7 +38,7 @@ pub(crate) fn combination(desired: &Desired, provides: &[Provides], problems: &m
             _ => words.concat(),
         }
     };
-    let fields: [(&str, &str, fn(&Provides) -> &'static str); 3] = [
+    let fields: [(&str, &str, Part); 3] = [
         ("image_id.os_distro", &desired.os_distro, |provided| provided.os_distro),
         ("server_type", &desired.server_type, |provided| provided.server_type),
         ("coe", &desired.coe, |provided| provided.coe),
