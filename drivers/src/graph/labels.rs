@@ -5,6 +5,8 @@ use crate::{Conflict, Label, LabelKind as Kind};
 /// GiB of a volume.
 pub(crate) const SIZE: Kind = Kind::Integer { min: 0, max: 65_536 };
 
+const COUNT: Kind = Kind::Integer { min: 0, max: 10_000 };
+
 /// They.
 pub(crate) const LABELS: [Label; 20] = [
     Label::new("api_master_lb_allowed_cidrs", Kind::CidrList, "", "As master_lb_allowed_cidrs."),
@@ -59,8 +61,8 @@ pub(crate) const LABELS: [Label; 20] = [
         "",
         "A floating IP for the API's load balancer; empty means as floating_ip_enabled.",
     ),
-    Label::obsolete("max_node_count", "the nodegroup's own max_node_count"),
-    Label::obsolete("min_node_count", "the nodegroup's own min_node_count"),
+    Label::new("max_node_count", COUNT, "", "Most workers of the default nodegroup; empty means no limit."),
+    Label::new("min_node_count", COUNT, "0", "Least workers of the default nodegroup."),
     Label::new(
         "node_reports",
         Kind::Boolean,

@@ -57,8 +57,8 @@ impl Driver for Kubernetes {
         check::desired(desired)
     }
 
-    fn warnings(&self, labels: &BTreeMap<String, String>) -> Vec<String> {
-        settings::warnings(settings::labels(labels))
+    fn notes(&self, desired: &Desired) -> Vec<String> {
+        settings::notes(settings::labels(&desired.labels))
     }
 
     fn stack(&self, spec: &ClusterSpec) -> Result<Stack, RenderError> {
