@@ -40,6 +40,14 @@ impl Service {
         Self { process: None, port, dir: tempfile::tempdir().unwrap(), environment, command, relay: OnceLock::new() }
     }
 
+    /// Reached at that address of this machine too, by which nodes are told to reach it.
+    pub fn open_to(mut self, address: &str) -> Self {
+        let url = format!("http://{address}:{}", self.port);
+        self.environment.push(("JEROBOAM__API__HOST".to_owned(), "0.0.0.0".to_owned()));
+        self.environment.push(("JEROBOAM__API__PUBLIC_URL".to_owned(), url));
+        self
+    }
+
     pub fn started(mut self) -> Self {
         self.restart();
         self

@@ -1,0 +1,295 @@
+//! Swarm clusters with real Docker: servers of the cloud are machines of tests/dockerd/rig, which boot from their user data.
+//!
+//! Everything else is as users have it: clusters and certificates come from the running service through the unmodified
+//! client, and what is asked of the Swarm is asked with Docker's own client and such a certificate. Needs root and a kernel
+//! with namespaces; says why and passes where it cannot be.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
+
+mod rig;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use rig::Rig;
+use serde_json::{Value, json};
+use support::cloud::{CLOUD, Faults};
+use support::service::{Service, tail};
+use support::{unique, wait_for};
+
+/// A cluster of real machines, and what its owner has for it.
+struct Swarm {
+    // Dropped in this order: machines first, so that nothing reports to a service that is gone.
+    rig: Rig,
+    service: Service,
+    _left_alone: Faults,
+    login: BTreeMap<String, String>,
+    token: String,
+    name: String,
+    /// The user's `ca.pem`, `cert.pem` and `key.pem`.
+    keys: tempfile::TempDir,
+    begun: Instant,
+}
+
+impl Swarm {
+    /// Made by the commands users type; nothing where the kernel does not allow it.
+    fn create(masters: u32, workers: u32, labels: &str) -> Option<Self> {
+        let begun = Instant::now();
+        let name = unique("dk");
+        let rig = Rig::start(&format!("^{name}-"))?;
+        // The stand-ins of nodes leave these servers to the rig.
+        let left_alone = CLOUD.nodes_first(vec![json!({"name": format!("^{name}-"), "silent": true})]);
+        let options = [("JEROBOAM__HEALTH__POLL_INTERVAL_S", "1"), ("JEROBOAM__HEALTH__TIMEOUT_S", "5")];
+        let service = Service::prepare("serve", &options).open_to(&rig.gateway()).started();
+        let keys = tempfile::tempdir().unwrap();
+        let (login, token) = (CLOUD.login("demo"), CLOUD.token("demo"));
+        let swarm = Self { rig, service, _left_alone: left_alone, login, token, name, keys, begun };
+        let (name, network) = (&swarm.name, swarm.rig.network());
+        swarm.openstack(&format!(
+            "coe cluster template create {name} --coe swarm-mode --image ubuntu-24.04 --external-network public \
+             --flavor m1.small --master-flavor m1.small --floating-ip-disabled --labels fixed_subnet_cidr={network}{labels}"
+        ));
+        swarm.openstack(&format!(
+            "coe cluster create {name} --cluster-template {name} --master-count {masters} --node-count {workers}"
+        ));
+        swarm.complete();
+        swarm.say("the cluster is complete");
+        swarm.fetch_keys();
+        Some(swarm)
+    }
+
+    fn complete(&self) {
+        let end = Instant::now() + Duration::from_secs(150);
+        wait_for("the cluster to settle", Duration::from_secs(180), || {
+            let shown = self.service.show(&self.token, &self.name);
+            let status = shown["status"].as_str().unwrap().to_owned();
+            assert!(
+                !status.ends_with("FAILED") && Instant::now() < end,
+                "{status}: {}\n{}",
+                shown["status_reason"],
+                self.rig.diary()
+            );
+            (status == "CREATE_COMPLETE").then_some(())
+        });
+    }
+
+    fn say(&self, what: &str) {
+        eprintln!("{} {:6.1} s: {what}", self.name, self.begun.elapsed().as_secs_f64());
+    }
+
+    fn openstack(&self, line: &str) -> String {
+        let output = self.service.openstack(&self.login, &line.split_whitespace().collect::<Vec<_>>());
+        text(&output)
+    }
+
+    fn show(&self) -> Value {
+        self.service.show(&self.token, &self.name)
+    }
+
+    /// A client's certificate as README says: a key and a request of one's own, signed by the cluster's authority.
+    fn fetch_keys(&self) {
+        let keys = self.keys.path();
+        let at = |file: &str| keys.join(file).to_str().unwrap().to_owned();
+        let openssl = Command::new("openssl")
+            .args(["req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=demo"])
+            .args(["-addext", "extendedKeyUsage=clientAuth", "-keyout", &at("key.pem"), "-out", &at("csr.pem")])
+            .output();
+        text(&openssl.unwrap());
+        let authority = self.openstack(&format!("coe ca show {}", self.name));
+        std::fs::write(keys.join("ca.pem"), pem(&authority)).unwrap();
+        let signed = self.openstack(&format!("coe ca sign {} {}", self.name, at("csr.pem")));
+        std::fs::write(keys.join("cert.pem"), pem(&signed)).unwrap();
+    }
+
+    /// Docker's own client, at that manager.
+    fn docker_at(&self, address: &str, arguments: &[&str]) -> Output {
+        let mut command = self.rig.program("usr/bin/docker");
+        command
+            .env("DOCKER_HOST", format!("tcp://{address}:2376"))
+            .env("DOCKER_TLS_VERIFY", "1")
+            .env("DOCKER_CERT_PATH", self.keys.path())
+            .env("HOME", self.keys.path())
+            .args(arguments);
+        command.output().unwrap()
+    }
+
+    fn docker(&self, line: &str) -> String {
+        let address = self.master(0);
+        text(&self.docker_at(&address, &line.split_whitespace().collect::<Vec<_>>()))
+    }
+
+    fn master(&self, index: usize) -> String {
+        self.show()["master_addresses"][index].as_str().unwrap().to_owned()
+    }
+
+    /// `hostname status availability role` of each node, sorted.
+    fn nodes(&self, manager: &str) -> Vec<String> {
+        let format = "{{.Hostname}} {{.Status}} {{.Availability}} {{.ManagerStatus}}";
+        let shown = text(&self.docker_at(manager, &["node", "ls", "--format", format]));
+        let mut nodes: Vec<_> = shown.lines().map(|line| line.trim().to_owned()).collect();
+        nodes.sort();
+        nodes
+    }
+
+    fn health(&self, what: &str, mut is: impl FnMut(&Value) -> bool) -> Value {
+        wait_for(what, Duration::from_secs(60), || {
+            let shown = self.show();
+            is(&shown).then_some(shown)
+        })
+    }
+
+    /// An image made by hand, on every machine.
+    fn import_image(&self) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        std::fs::create_dir_all(root.join("bin")).unwrap();
+        std::fs::create_dir_all(root.join("www")).unwrap();
+        std::fs::copy(self.rig.base().join("usr/bin/busybox"), root.join("bin/busybox")).unwrap();
+        std::fs::write(root.join("www/index.html"), "hello\n").unwrap();
+        for machine in self.rig.machines() {
+            let archive = machine.folder.join("web.tar");
+            text(&Command::new("tar").arg("-C").arg(&root).arg("-cf").arg(&archive).arg(".").output().unwrap());
+            text(&machine.run(&["docker", "import", "/run/rig/web.tar", "web:1"]));
+        }
+    }
+
+    fn tasks(&self, service: &str, node: &str) -> Vec<String> {
+        let filter = format!("node={node}");
+        let arguments = ["service", "ps", service, "--filter", &filter, "--format", "{{.CurrentState}}"];
+        let shown = text(&self.docker_at(&self.master(0), &arguments));
+        shown.lines().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+fn text(output: &Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    out.into_owned()
+}
+
+/// From the first line of a PEM on: the client may print something before it.
+fn pem(text: &str) -> String {
+    let begin = text.find("-----BEGIN").unwrap_or_else(|| panic!("no PEM: {text}"));
+    text[begin..].to_owned()
+}
+
+/// What an HTTP server at that address says, by a client that is not ours.
+fn page(address: &str) -> String {
+    let url = format!("http://{address}:8080/");
+    let curl = Command::new("curl").args(["--silent", "--noproxy", "*", "--max-time", "3", &url]).output().unwrap();
+    String::from_utf8_lossy(&curl.stdout).into_owned()
+}
+
+#[test]
+fn a_manager_and_two_workers_serve_drain_and_shrink() {
+    let Some(swarm) = Swarm::create(1, 2, "") else { return };
+    let name = &swarm.name;
+    let manager = swarm.master(0);
+    let nodes = swarm.nodes(&manager);
+    assert_eq!(nodes.len(), 3, "{nodes:?}");
+    assert!(nodes.iter().all(|node| node.contains(" Ready Active")), "{nodes:?}");
+    assert_eq!(nodes.iter().filter(|node| node.ends_with("Leader")).count(), 1, "{nodes:?}");
+    let shown = swarm.health("the health to be told", |shown| shown["health_status"] == "HEALTHY");
+    assert_eq!(shown["health_status_reason"]["api"], "ok", "{shown}");
+    assert_eq!(shown["health_status_reason"].as_object().unwrap().len(), 1 + 3 + 1, "{shown}");
+    assert_eq!(shown["api_address"], format!("tcp://{manager}:2376"), "{shown}");
+
+    swarm.import_image();
+    swarm.docker("service create --detach --mode global --network host --name web web:1 /bin/busybox httpd -f -p 8080 -h /www");
+    for machine in swarm.rig.machines() {
+        wait_for("the service on every node", Duration::from_secs(30), || {
+            (page(&machine.address) == "hello\n").then_some(())
+        });
+    }
+    swarm.say("a service runs on all nodes");
+
+    let workers: Vec<_> = swarm.rig.machines().into_iter().filter(|machine| machine.address != manager).collect();
+    for worker in &workers {
+        let refused = worker.run(&[
+            "curl", "--silent", "--show-error", "--cacert", "/etc/docker/pki/ca.crt", "--cert", "/etc/docker/pki/docker.crt",
+            "--key", "/etc/docker/pki/docker.key", &format!("https://{manager}:2376/nodes"),
+        ]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("alert bad certificate"), "{said}");
+    }
+    swarm.say("a worker's certificate is no client's");
+
+    // Slow to end, so that the machine would be gone before if it were not waited for.
+    swarm.docker("service create --detach --replicas 6 --network host --stop-grace-period 4s --name nap web:1 /bin/busybox sleep 10000");
+    let leaving = workers.iter().map(|worker| worker.name.clone()).max().unwrap();
+    wait_for("tasks on every node", Duration::from_secs(30), || {
+        (swarm.tasks("nap", &leaving).iter().filter(|state| *state == "Running").count() == 2).then_some(())
+    });
+    swarm.openstack(&format!("coe cluster resize {name} 1"));
+    let mut seen = Vec::new();
+    wait_for("the resize to end", Duration::from_secs(90), || {
+        let nodes = swarm.nodes(&manager);
+        if nodes.iter().any(|node| *node == format!("{leaving} Ready Drain")) {
+            seen = swarm.tasks("nap", &leaving);
+        }
+        swarm.show()["status"].as_str().unwrap().ends_with("COMPLETE").then_some(())
+    });
+    assert!(!seen.is_empty() && seen.iter().all(|state| state == "Shutdown"), "when it left: {seen:?}\n{}", tail(&swarm.service.log()));
+    let shown = swarm.show();
+    assert_eq!((&shown["status"], &shown["status_reason"]), (&json!("UPDATE_COMPLETE"), &json!("Stack UPDATE completed successfully")));
+    let nodes = swarm.nodes(&manager);
+    assert!(nodes.len() == 2 && nodes.iter().all(|node| node.contains(" Ready Active")), "{nodes:?}");
+    wait_for("the tasks elsewhere", Duration::from_secs(30), || {
+        swarm.docker("service ls --filter name=nap --format {{.Replicas}}").starts_with("6/6").then_some(())
+    });
+    swarm.say("a worker was drained, left and is forgotten");
+
+    // The API is away: the operation goes on, and says so.
+    let worker = workers.iter().find(|worker| worker.name != leaving).unwrap();
+    swarm.rig.machine(&manager).kill();
+    let shown = swarm.health("the health to be unknown", |shown| shown["health_status"] == "UNKNOWN");
+    assert!(shown["health_status_reason"]["api"].as_str().unwrap().starts_with(&format!("{manager}:2376: ")), "{shown}");
+    swarm.openstack(&format!("coe cluster resize {name} 0"));
+    let shown = wait_for("the resize to end", Duration::from_secs(120), || {
+        Some(swarm.show()).filter(|shown| shown["status"].as_str().unwrap().ends_with("COMPLETE"))
+    });
+    let reason = shown["status_reason"].as_str().unwrap();
+    let expected = format!("Not drained before they left: {} ({manager}:2376: ", worker.name);
+    assert!(reason.contains(&expected), "{reason}");
+    swarm.say("without the API, the operation says who was not drained");
+    swarm.openstack(&format!("coe cluster delete {name}"));
+    swarm.service.absent(&swarm.token, name);
+    wait_for("the machines to go with their servers", Duration::from_secs(20), || {
+        swarm.rig.machines().is_empty().then_some(())
+    });
+    swarm.say("gone");
+}
+
+#[test]
+fn three_managers_outlive_one() {
+    let Some(swarm) = Swarm::create(3, 0, "") else { return };
+    let masters: Vec<String> = (0..3).map(|index| swarm.master(index)).collect();
+    let nodes = swarm.nodes(&masters[0]);
+    assert_eq!(nodes.len(), 3, "{nodes:?}");
+    assert_eq!(nodes.iter().filter(|node| node.ends_with("Ready Active Reachable")).count(), 2, "{nodes:?}");
+    assert_eq!(nodes.iter().filter(|node| node.ends_with("Ready Active Leader")).count(), 1, "{nodes:?}");
+    swarm.health("the health to be told", |shown| shown["health_status"] == "HEALTHY");
+    swarm.say("three managers, healthy");
+
+    let killed = swarm.rig.machine(&masters[0]);
+    killed.kill();
+    let shown = swarm.health("the health to say so", |shown| {
+        shown["health_status_reason"][format!("{}.Ready", killed.name)] == "False"
+    });
+    let reason = &shown["health_status_reason"];
+    assert_eq!((&shown["health_status"], &reason["api"]), (&json!("UNHEALTHY"), &json!("ok")), "{reason}");
+    assert_eq!(reason[format!("{}.Reachable", killed.name)], "False", "{reason}");
+    let well = reason.as_object().unwrap().values().filter(|value| *value == "True").count();
+    assert_eq!(well, 4, "{reason}");
+    swarm.say("one of three is killed, and the health says so");
+    swarm.import_image();
+    let created = swarm.docker_at(&masters[1], &["service", "create", "--detach", "--network", "host", "--name", "nap", "web:1", "/bin/busybox", "sleep", "1000"]);
+    text(&created);
+    wait_for("the Swarm to go on", Duration::from_secs(30), || {
+        let shown = swarm.docker_at(&masters[2], &["service", "ls", "--format", "{{.Replicas}}"]);
+        text(&shown).starts_with("1/1").then_some(())
+    });
+    swarm.say("the Swarm goes on");
+}
