@@ -21,8 +21,10 @@ pub enum Conflict {
         /// Its key.
         label: &'static str,
     },
-    /// A field or label of one of these values.
+    /// A field or label of one of these values, where the label itself has one of its own.
     When {
+        /// The label's values that conflict; none means all.
+        own: &'static [&'static str],
         /// A field of [`FIELDS`], or `labels.` and a key.
         field: &'static str,
         /// The values, booleans as `true` and `false`.
@@ -42,10 +44,16 @@ impl fmt::Display for Conflict {
         match self {
             Self::With { label } => write!(f, "not together with {label}"),
             Self::Without { label } => write!(f, "needs {label}"),
-            Self::When { field, values } => write!(f, "not where {field} is {}", values.join(" or ")),
+            Self::When { own, field, values } => {
+                write!(f, "not {}{}where {field} is {}", own.join(" or "), gap(own), values.join(" or "))
+            }
             Self::AbsentWhen { field, values } => write!(f, "needed where {field} is {}", values.join(" or ")),
         }
     }
+}
+
+fn gap(own: &[&str]) -> &'static str {
+    if own.is_empty() { "" } else { " " }
 }
 
 /// The fields of a request that a conflict may name.
@@ -73,6 +81,7 @@ impl Conflict {
     fn found(&self, schema: &[Label], label: &Label, desired: &Desired) -> Option<Problem> {
         let value = desired.label(label.key);
         let given = value.is_some();
+        let has = |own: &[&str]| own.is_empty() || value.is_some_and(|value| own.contains(&value));
         let kind = |key: &str| schema.iter().find(|label| label.key == key).map_or(Kind::Text, |label| label.kind);
         let is_one = |field: &str, values: &[&str]| values.contains(&text(schema, desired, field).as_str());
         let (key, allowed) = match self {
@@ -82,8 +91,9 @@ impl Conflict {
             Self::Without { label: other } if given && desired.label(other).is_none() => {
                 (*other, format!("{}; labels.{} needs it", kind(other), label.key))
             }
-            Self::When { field, values } if given && is_one(field, values) => {
-                (label.key, format!("nothing, where {field} is {}", text(schema, desired, field)))
+            Self::When { own, field, values } if given && has(own) && is_one(field, values) => {
+                let allowed = if own.is_empty() { "nothing".to_owned() } else { format!("not {}", own.join(" or ")) };
+                (label.key, format!("{allowed}, where {field} is {}", text(schema, desired, field)))
             }
             Self::AbsentWhen { field, values } if !given && is_one(field, values) => {
                 (label.key, format!("{}; needed where {field} is {}", label.kind, text(schema, desired, field)))
@@ -126,8 +136,8 @@ mod tests {
             .conflicting(&[Conflict::AbsentWhen { field: "network_driver", values: &["calico", "cilium"] }]),
         Label::new("mirror", Kind::Url, "", "Another URL."),
         Label::new("zone", Kind::Text, "", "A zone.").conflicting(&[
-            Conflict::When { field: "master_lb_enabled", values: &["false"] },
-            Conflict::When { field: "labels.watch", values: &["true"] },
+            Conflict::When { own: &[], field: "master_lb_enabled", values: &["false"] },
+            Conflict::When { own: &["az1"], field: "labels.watch", values: &["true"] },
         ]),
         Label::new("watch", Kind::Boolean, "true", "Watch."),
     ];
@@ -182,8 +192,9 @@ mod tests {
         let calico = Desired { network_driver: Some("calico".into()), ..desired(&[]) };
         assert_eq!(check(SCHEMA, &calico)[0].allowed, "64 hexadecimal digits; needed where network_driver is calico");
         let zone = desired(&[("zone", "az1")]);
-        assert_eq!(check(SCHEMA, &zone)[0].allowed, "nothing, where labels.watch is true");
+        assert_eq!(check(SCHEMA, &zone)[0].allowed, "not az1, where labels.watch is true");
         assert_eq!(check(SCHEMA, &desired(&[("zone", "az1"), ("watch", "No")])), []);
+        assert_eq!(check(SCHEMA, &desired(&[("zone", "az2")])), []);
         let direct = Desired { master_lb_enabled: false, ..desired(&[("zone", "az1"), ("watch", "no")]) };
         assert_eq!(check(SCHEMA, &direct)[0].allowed, "nothing, where master_lb_enabled is false");
     }

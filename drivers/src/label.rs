@@ -71,6 +71,11 @@ pub enum Kind {
     Text,
     /// Command line options, `--key=value` separated by spaces or commas.
     Options,
+    /// As options, of these names only.
+    OptionsOf {
+        /// The names, without their hyphens in front.
+        names: &'static [&'static str],
+    },
     /// Accepted for old cluster templates and without effect.
     Obsolete {
         /// What to use, or why it is gone.
@@ -232,6 +237,9 @@ impl Kind {
             Self::Plain => value.len() <= 255 && is_plain(value),
             Self::Text => value.len() <= 255,
             Self::Options => options(value).is_some(),
+            Self::OptionsOf { names } => {
+                options(value).is_some_and(|all| all.iter().all(|(name, _)| names.contains(&name.as_str())))
+            }
             Self::Obsolete { .. } => true,
         }
     }
@@ -263,6 +271,9 @@ impl fmt::Display for Kind {
             Self::Plain => f.write_str("printable ASCII text without blanks, quotes and the characters $`\\;&|<>(){}"),
             Self::Text => f.write_str("printable ASCII text on one line without @@, at most 255 characters"),
             Self::Options => f.write_str("--key=value options separated by spaces or commas, without quotes"),
+            Self::OptionsOf { names } => {
+                write!(f, "the options --{}, each with =value, separated by spaces", names.join(", --"))
+            }
             Self::Obsolete { .. } => f.write_str("anything; it has no effect"),
         }
     }
@@ -409,6 +420,7 @@ mod tests {
             (Kind::VersionFrom { least: "v1.31.0" }, "v1.31.0", "v1.30.99"),
             (Kind::VersionFrom { least: "v1.9.0" }, "v1.10.0", "1.10.0"),
             (Kind::SetOf { values: &["a", "b"] }, "b, a", "a,c"),
+            (Kind::OptionsOf { names: &["v"] }, "--v=2", "--v=2 --w=3"),
             (Kind::Version, "v1.35.3", "v1.35.3-rc.1"),
             (Kind::Version, "v0.28.4", "v1.-5.3"),
             (Kind::Url, "https://example.org/a.yaml", "http://example.org/a.yaml"),

@@ -55,8 +55,14 @@ pub trait Driver: Send + Sync {
     /// Everything wrong with a request, all at once; empty when it can be built.
     fn check(&self, desired: &Desired) -> Vec<Problem>;
 
-    /// What the user should know of a request that can be built: what it says and has no effect, or means another thing
-    /// than it used to. Labels are spoken of elsewhere.
+    /// What the user should know of these labels besides what the schema says: values, or parts of them, that come to
+    /// nothing. Each is a sentence's part that begins with the label, `labels.<key>`.
+    fn warnings(&self, _labels: &BTreeMap<String, String>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What the user should know of the fields of a request that can be built: those without effect, and those that mean
+    /// another thing than they used to.
     fn notes(&self, _: &Desired) -> Vec<String> {
         Vec::new()
     }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod database;
+mod labels;
 mod render;
 mod serve;
 
@@ -38,6 +39,14 @@ enum Command {
     },
     /// Print every option with its meaning and default.
     Config,
+    /// Print the labels that drivers understand: values, defaults, meanings, and what cannot be together.
+    Labels {
+        /// The driver; without one, all.
+        driver: Option<String>,
+        /// As a JSON list with every property.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the stack that a cluster has, or would have, submitted; secrets are masked.
     Render {
         /// The cluster's UUID.
@@ -63,6 +72,10 @@ async fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         say(&mut std::io::stdout(), conductor::config::DEFAULTS);
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Labels { driver, json } = &arguments.command {
+        labels::run(driver.as_deref(), *json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
     match arguments.command {
         Command::Serve => serve::run(config, serve::Halves::Both).await?,
@@ -71,7 +84,7 @@ async fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Db { command } => return database::run(config, command).await,
         Command::Render { cluster } => render::run(config, &cluster).await?,
         Command::Doctor => return doctor(config).await,
-        Command::Config => {}
+        Command::Config | Command::Labels { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
 }

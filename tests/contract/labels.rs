@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::ask::*;
-use super::world::{cluster, shown, template};
+use super::support::service::Service;
+use super::world::{cluster, shown, template, template_body};
 
 /// A cluster of a template with the labels `a: 1` and `b: 2`.
 fn of_parent(more: Value) -> Value {
@@ -51,6 +52,35 @@ fn equal_labels_are_neither_overridden_nor_added_nor_skipped() {
 #[test]
 fn labels_that_no_driver_knows_are_kept() {
     assert_eq!(of_parent(json!({"labels": {"my.own/label": "x"}}))["labels"], json!({"my.own/label": "x"}));
+}
+
+/// Ours: Magnum says nothing of labels that nobody reads, or that have lost their effect.
+#[test]
+fn an_accepted_cluster_tells_which_labels_have_no_effect() {
+    let shown = of_parent(json!({"labels": {"kube_tga": "v1.35.3", "tiller_tag": "v2.16.7"}}));
+    let reason = shown["status_reason"].as_str().unwrap();
+    assert!(reason.contains("labels.kube_tga is not known to the driver; the nearest is kube_tag"), "{reason}");
+    assert!(reason.contains("labels.tiller_tag has no effect: "), "{reason}");
+}
+
+/// Ours: with `labels_unknown = "refuse"` a typing error is refused wherever it is made, and nothing is kept of it.
+#[test]
+fn unknown_labels_are_refused_with_the_nearest_name_where_the_operator_wants_it() {
+    let service = Service::prepare("api", &[("JEROBOAM__DRIVERS__LABELS_UNKNOWN", "refuse")]).started();
+    let words = ["labels.kube_tga", "the nearest is kube_tag", "labels.foreign is not known to the driver"];
+    let typo = json!({"kube_tga": "v1.35.3", "foreign": "x"});
+    let wrong = template_body(json!({"labels": typo}));
+    post("/v1/clustertemplates").of(&service).with(wrong).refused(400, &words);
+    let good =
+        post("/v1/clustertemplates").of(&service).with(template_body(json!({"labels": {"tiller_tag": "x"}}))).ok(201);
+    let uuid = good["uuid"].as_str().unwrap();
+    let change = json!([{"op": "replace", "path": "/labels", "value": typo}]);
+    patch(format!("/v1/clustertemplates/{uuid}")).of(&service).with(change).refused(400, &words);
+    let cluster = json!({"name": "c", "cluster_template_id": uuid, "labels": typo});
+    post("/v1/clusters").of(&service).with(cluster).refused(400, &words);
+    assert_eq!(get("/v1/clusters").of(&service).ok(200)["clusters"], json!([]));
+    let kept = get("/v1/clustertemplates").of(&service).ok(200)["clustertemplates"].as_array().unwrap().len();
+    assert_eq!(kept, 1);
 }
 
 #[test]

@@ -363,6 +363,17 @@ assert tomllib.load(open(sys.argv[1], "rb"))["host"]["http://10.0.0.3:5000"]["sk
     check "its options" contains "$root/etc/kubernetes/kubeadm.yaml" "  - {name: v, value: '4'}"
     check "the proxy's mode" contains "$root/etc/kubernetes/kubeadm.yaml" "mode: 'ipvs'"
     check "a quote in an option" contains "$root/etc/kubernetes/kubeadm.yaml" "  - {name: event-ttl, value: '1h''x'}"
+    check "no audit log unless asked for" lacks "$root/etc/kubernetes/kubeadm.yaml" audit
+    check "an audit log" inside m-0 "AUDIT_LOG=true AUDIT_LOG_MAXAGE=7; kubeadm_configuration >'$WORK/audit.yaml'; audit_policy >'$WORK/policy.yaml'"
+    check "its age" contains "$WORK/audit.yaml" "  - {name: audit-log-maxage, value: '7'}"
+    check "its place is the pod's too" contains "$WORK/audit.yaml" 'mountPath: /var/log/kubernetes/audit'
+    check "the kubelet's ciphers" contains <(inside m-0 'KUBELET_TLS_CIPHER_SUITES=A,B; kubelet_configuration') 'tlsCipherSuites: [A,B]'
+    mkdir -p "$root/etc/selinux"
+    printf 'SELINUX=enforcing\nSELINUXTYPE=targeted\n' >"$root/etc/selinux/config"
+    check "SELinux is left alone" inside m-0 selinux
+    check "as it is" contains "$root/etc/selinux/config" 'SELINUX=enforcing'
+    check "SELinux is told" inside m-0 'SELINUX_MODE=permissive; selinux'
+    check "once" test "$(<"$root/etc/selinux/config")" = $'SELINUX=permissive\nSELINUXTYPE=targeted'
     check "etcd's members" contains "$root/etc/etcd/etcd.env" \
         'ETCD_INITIAL_CLUSTER=m-0=https://127.0.0.11:2380,m-1=https://127.0.0.12:2380,m-2=https://127.0.0.13:2380'
     check "the kubelet's labels" contains "$root/etc/systemd/system/kubelet.service" \
@@ -378,7 +389,7 @@ assert tomllib.load(open(sys.argv[1], "rb"))["host"]["http://10.0.0.3:5000"]["sk
     check "no secret in a file for all" test -z "$(grep -rlF "$(<"$API/token")" "$root" | grep -v '/etc/jeroboam/bootstrap-token$')"
     if python3 -c 'import yaml' 2>/dev/null; then
         check "all YAML is YAML" python 'import yaml
-for name in sys.argv[1:]: assert list(yaml.safe_load_all(open(name)))' "$WORK/flannel.yaml" \
+for name in sys.argv[1:]: assert list(yaml.safe_load_all(open(name)))' "$WORK/flannel.yaml" "$WORK/audit.yaml" "$WORK/policy.yaml" \
             "$root"/etc/kubernetes/{kubeadm.yaml,admin.conf,kubelet.conf} "$root/var/lib/kubelet/config.yaml"
     fi
 }

@@ -89,7 +89,9 @@ pub async fn create(
     let until = deadline(facts.desired.create_timeout);
     let operation = operation::by(conductor, caller, KIND.name, (&uuid, &project_id), owner, until)?;
     let nodegroups = nodegroups(&uuid, &project_id, &template, &facts);
-    let cluster = row(uuid, caller, &template, new, &facts, owner, driver.name())?;
+    let mut cluster = row(uuid, caller, &template, new, &facts, owner, driver.name())?;
+    // Told at once: a typing error is easily mended as long as little has been made.
+    cluster.status_reason = super::labels::warnings(driver, &facts.desired).map(|text| format!("Note: {text}"));
     let quota = i32::try_from(conductor.config.quota.clusters_per_project).unwrap_or(i32::MAX);
     let view = store::insert(&conductor.db, super::NewCluster { cluster, nodegroups, operation, quota }).await?;
     let cluster = &view.cluster;

@@ -170,7 +170,7 @@ fn need(facts: &Facts) -> Need {
     let nodes = masters + workers;
     let size = |label: &str| desired.label(label).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
     let per_node = [i64::from(desired.docker_volume_size.unwrap_or(0)), size("boot_volume_size")];
-    let etcd = size("etcd_volume_size");
+    let etcd = size("etcd_volume_size").max(size("etcd_blockdevice_size"));
     let count = |size: &i64| i64::from(*size > 0);
     let floating = if desired.floating_ip_enabled { nodes } else { 0 };
     Need {

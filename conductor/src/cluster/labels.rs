@@ -28,7 +28,8 @@ pub(super) fn warnings(driver: &dyn Driver, desired: &Desired) -> Option<String>
     let labels = &desired.labels;
     let obsolete = drivers::examine(driver.labels(), labels).obsolete;
     let obsolete = obsolete.iter().map(|label| format!("labels.{} has no effect: {}", label.key, label.instead));
-    let all: Vec<_> = driver.notes(desired).into_iter().chain(obsolete).chain(unknown(driver, labels)).collect();
+    let all = driver.notes(desired).into_iter().chain(obsolete).chain(unknown(driver, labels));
+    let all: Vec<_> = all.chain(driver.warnings(labels)).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 
@@ -68,6 +69,8 @@ mod tests {
         assert!(text.contains("labels.tiller_enabled has no effect: "), "{text}");
         assert!(text.contains("labels.kube_tga is not known to the driver; the nearest is kube_tag"), "{text}");
         assert_eq!(warnings(driver(), &desired(&[("kube_tag", "v1.33.0")])), None);
+        let text = warnings(driver(), &desired(&[("admission_control_list", "PodSecurityPolicy")])).unwrap();
+        assert!(text.starts_with("labels.admission_control_list is taken without PodSecurityPolicy"), "{text}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::draft::Draft;
 use super::driver::{Wanted, named};
 use super::{ClusterTemplate, store};
+use crate::cluster::labels::refuse_unknown;
 use crate::cluster::name;
 use crate::column::{StringMap, now};
 use crate::openstack::{Identity, Session};
@@ -50,6 +51,7 @@ pub async fn create(
     let session = conductor.cloud.requester_of(caller);
     let found = Found::look_up(&session, &draft).await?;
     found.settle(conductor, &mut draft, None)?;
+    check_labels(conductor, &draft)?;
     if draft.public == Some(true) || draft.hidden == Some(true) {
         publishing.check()?;
     }
@@ -63,6 +65,16 @@ pub async fn create(
     let template = store::insert(&conductor.db, template).await?;
     tracing::info!(cluster_template = %template.uuid, name = template.name.as_deref(), "cluster template created");
     Ok(template)
+}
+
+/// Refuses labels that the draft's driver does not know, where the operator wants that.
+pub(super) fn check_labels(conductor: &Conductor, draft: &Draft) -> Result<()> {
+    let name = draft.driver.as_deref().unwrap_or_default();
+    match named(conductor.drivers(), name) {
+        Ok(driver) => refuse_unknown(conductor.config.drivers.labels_unknown, driver, &draft.labels),
+        // It is not enabled any more: nothing can be made of the template anyway.
+        Err(_) => Ok(()),
+    }
 }
 
 /// What the cloud knows of the things that a draft names.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::create::{Found, Publishing};
+use super::create::{Found, Publishing, check_labels};
 use super::draft::Draft;
 use super::driver::named;
 use super::{ClusterTemplate, store};
@@ -41,6 +41,9 @@ pub async fn update(
         let found = Found::look_up(&session, &draft).await?;
         found.settle(conductor, &mut draft, old.driver.as_deref())?;
         found.check_root_volumes(conductor, &draft)?;
+    }
+    if draft.labels != old.labels || draft.driver != old.driver {
+        check_labels(conductor, &draft)?;
     }
     let truth = |flag: Option<bool>| flag.unwrap_or(false);
     if (truth(draft.public), truth(draft.hidden)) != (template.public, template.hidden) {

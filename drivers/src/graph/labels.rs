@@ -6,7 +6,7 @@ use crate::{Label, LabelKind as Kind};
 pub(crate) const SIZE: Kind = Kind::Integer { min: 0, max: 65_536 };
 
 /// They.
-pub(crate) const LABELS: [Label; 17] = [
+pub(crate) const LABELS: [Label; 20] = [
     Label::new("api_master_lb_allowed_cidrs", Kind::CidrList, "", "As master_lb_allowed_cidrs."),
     Label::new("availability_zone", Kind::Text, "", "Availability zone of servers and volumes."),
     Label::new(
@@ -23,14 +23,32 @@ pub(crate) const LABELS: [Label; 17] = [
         "Availability zones over which masters are spread in turn.",
     ),
     Label::new(
+        "different_failure_domain",
+        Kind::Boolean,
+        "false",
+        "Servers carry the scheduler hint different_failure_domain, for a Nova whose filters know it.",
+    ),
+    Label::new(
         "docker_volume_type",
         Kind::Text,
         "",
         "Volume type of container volumes; empty means the cloud's default.",
     ),
     Label::new(
+        "extra_network_name",
+        Kind::Text,
+        "",
+        "One more network, by name or UUID, as extra_network_names.",
+    ),
+    Label::new(
+        "extra_network_names",
+        Kind::Words,
+        "",
+        "Networks, by name or UUID, that every server gets one more interface in; the cluster does not use them.",
+    ),
+    Label::new(
         "fixed_subnet_cidr",
-        Kind::Cidr,
+        Kind::Ipv4Network { min: 8, max: 29 },
         "10.0.0.0/24",
         "Address range of the subnet, where the stack makes one.",
     ),

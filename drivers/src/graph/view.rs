@@ -32,6 +32,10 @@ pub(super) struct View {
     worker_group: Group,
     worker_prefix: String,
     state_volume: Option<StateVolume>,
+    /// Networks besides the cluster's that servers are in.
+    extra_networks: Vec<String>,
+    /// Whether Nova is told to keep servers in failure domains of their own.
+    different_failure_domain: bool,
     /// Values for Heat, with functions in them.
     api_address: Value,
     api_private_address: Value,
@@ -111,6 +115,8 @@ pub(crate) struct StateVolume {
     pub(crate) size: u32,
     /// The volume's type; absent means the cloud's default.
     pub(crate) r#type: Option<String>,
+    /// The volume's zone; absent means its master's.
+    pub(crate) zone: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -196,6 +202,12 @@ impl View {
             worker_group: group(plan, &spec.workers),
             worker_prefix: spec.node_prefix(&spec.workers),
             state_volume: plan.state_volume.clone(),
+            extra_networks: labels
+                .some("extra_network_name")
+                .into_iter()
+                .chain(labels.list("extra_network_names"))
+                .collect(),
+            different_failure_domain: labels.flag("different_failure_domain") == Some(true),
             api_address,
             api_private_address,
             master_addresses,

@@ -5,7 +5,7 @@ use super::settings::{NetworkDriver, Settings, labels};
 use super::{COE, PROVIDES};
 use crate::graph::request::{self, problem};
 use crate::values::Labels;
-use crate::{ClusterSpec, Desired, Problem, label};
+use crate::{ClusterSpec, Desired, Problem, conflict, label};
 
 /// Ports that something else on a master listens on, first and last.
 const TAKEN_PORTS: &[(u16, u16)] = &[(2379, 2381), (10_248, 10_259), (30_000, 32_767)];
@@ -17,13 +17,13 @@ pub(super) fn desired(desired: &Desired) -> Vec<Problem> {
     request::combination(desired, PROVIDES, &mut problems);
     storage(desired, &mut problems);
     access(desired, &mut problems);
-    let found = label::examine(LABELS, &desired.labels).problems;
+    let found = conflict::check(LABELS, desired);
     let labels_are_good = found.is_empty();
     problems.extend(found);
     match Settings::of(desired) {
         Ok(settings) if labels_are_good => {
             networks(&settings, &mut problems);
-            versions(labels(&desired.labels), settings.network_driver, &mut problems);
+            part_of_a_node(labels(&desired.labels), settings.network_driver, &mut problems);
         }
         Ok(_) => {}
         // The same label may be wrong in both ways; once is enough.
@@ -71,13 +71,9 @@ fn access(desired: &Desired, problems: &mut Vec<Problem>) {
     request::ways_out(desired, problems);
 }
 
-/// The three networks are apart and big enough.
+/// The three networks are apart.
 fn networks(settings: &Settings, problems: &mut Vec<Problem>) {
     let service = settings.service_cidr;
-    if !(12..=27).contains(&service.prefix_len()) {
-        let allowed = "an IPv4 network with a prefix length from 12 to 27";
-        problems.push(problem("labels.service_cluster_ip_range", &service.to_string(), allowed));
-    }
     overlap(settings, "labels.fixed_subnet_cidr", settings.subnet_cidr, problems);
     let (pods, pool) = (settings.pod_cidr, settings.network_driver.pool_label());
     if pods.contains(&service) || service.contains(&pods) {
@@ -95,36 +91,13 @@ fn overlap(settings: &Settings, field: &str, subnet: ipnet::Ipv4Net, problems: &
     }
 }
 
-/// Versions that our node scripts can handle, and labels that need each other.
-fn versions(labels: Labels<'_>, driver: NetworkDriver, problems: &mut Vec<Problem>) {
-    let at_least = [("kube_tag", (1, 31, 0), "v1.31.0 or later"), ("flannel_tag", (0, 22, 0), "v0.22.0 or later")];
-    for (key, least, allowed) in at_least {
-        let text = labels.text(key);
-        if label::version(text).is_some_and(|version| version < least) {
-            problems.push(problem(&format!("labels.{key}"), text, allowed));
-        }
-    }
+/// The part of the pod network that a node gets is smaller than the whole, and there are not too many of them.
+fn part_of_a_node(labels: Labels<'_>, driver: NetworkDriver, problems: &mut Vec<Problem>) {
     let pod_prefix =
         labels.text(driver.pool_label()).rsplit('/').next().and_then(|text| text.parse().ok()).unwrap_or(0);
     let per_node = labels.number("flannel_network_subnetlen");
     if per_node <= pod_prefix || per_node > pod_prefix + 16 {
         let allowed = format!("more than the pod network's prefix length {pod_prefix}, by 16 at most");
         problems.push(problem("labels.flannel_network_subnetlen", &per_node.to_string(), &allowed));
-    }
-    let pairs = [
-        ("cni_manifest_url", "cni_manifest_sha256", driver != NetworkDriver::Flannel),
-        ("kube_tarball_url", "kube_tarball_sha256", false),
-        ("containerd_tarball_url", "containerd_tarball_sha256", false),
-        ("cni_plugins_url", "cni_plugins_sha256", false),
-    ];
-    for (url, sum, required) in pairs {
-        let given = required || !labels.text(url).is_empty();
-        if given && labels.text(url).is_empty() {
-            let allowed = format!("the URL of the manifest of network driver {}", driver.as_str());
-            problems.push(problem(&format!("labels.{url}"), "", &allowed));
-        }
-        if given && labels.text(sum).is_empty() {
-            problems.push(problem(&format!("labels.{sum}"), "", &format!("the SHA-256 of what {url} names")));
-        }
     }
 }

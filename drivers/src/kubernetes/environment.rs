@@ -69,6 +69,11 @@ impl Environment<'_> {
             ("KUBESCHEDULER_OPTIONS", given(self.options("kubescheduler_options"))),
             ("KUBELET_OPTIONS", given(self.options("kubelet_options"))),
             ("KUBEPROXY_OPTIONS", given(self.options("kubeproxy_options"))),
+            ("KUBELET_TLS_CIPHER_SUITES", given(labels.list("kubelet_tls_cipher_suites").join(","))),
+            ("AUDIT_LOG", given(labels.flag("audit_log_enabled") == Some(true))),
+            ("AUDIT_LOG_MAXAGE", given(labels.text("audit_log_maxage"))),
+            ("AUDIT_LOG_MAXBACKUP", given(labels.text("audit_log_maxbackup"))),
+            ("AUDIT_LOG_MAXSIZE", given(labels.text("audit_log_maxsize"))),
             ("CLOUD_PROVIDER", given(labels.flag("cloud_provider_enabled") == Some(true))),
             ("ETCD_STATE", given(if self.node.rejoins { "existing" } else { "new" })),
         ]
@@ -83,7 +88,7 @@ impl Environment<'_> {
         self.settings.options.get(label).cloned().unwrap_or_default()
     }
 
-    /// The API server's options with those that the `oidc_` labels stand for.
+    /// The API server's options with those that labels of their own stand for.
     fn api_options(&self) -> String {
         let labels = labels(&self.node.spec.desired.labels);
         let mut options = vec![self.options("kubeapi_options")];
@@ -97,6 +102,7 @@ impl Environment<'_> {
                 }
             }
         }
+        options.push(format!("--tls-cipher-suites={}", labels.list("api_server_tls_cipher_suites").join(",")));
         options.retain(|option| !option.is_empty());
         options.join(" ")
     }
@@ -116,6 +122,7 @@ impl Environment<'_> {
             ("IMAGE_PREFIX", given(labels.text("container_infra_prefix").trim_end_matches('/'))),
             ("ETCD_TAG", given(labels.text("etcd_tag"))),
             ("COREDNS_TAG", given(labels.text("coredns_tag"))),
+            ("SELINUX_MODE", given(labels.text("selinux_mode"))),
         ]
     }
 

@@ -57,6 +57,10 @@ impl Driver for Kubernetes {
         check::desired(desired)
     }
 
+    fn warnings(&self, labels: &BTreeMap<String, String>) -> Vec<String> {
+        settings::warnings(settings::labels(labels))
+    }
+
     fn stack(&self, spec: &ClusterSpec) -> Result<Stack, RenderError> {
         let settings = checked(spec)?;
         with_plan(spec, &settings, |plan| graph::cluster(plan, None))
@@ -146,9 +150,14 @@ fn checked(spec: &ClusterSpec) -> Result<Settings, RenderError> {
 /// Calls with what Kubernetes makes of the graph.
 fn with_plan<T>(spec: &ClusterSpec, settings: &Settings, call: impl FnOnce(&Plan<'_>) -> T) -> T {
     let labels = settings::labels(&spec.desired.labels);
-    let size = labels.number("etcd_volume_size");
-    let etcd =
-        || StateVolume { name: "etcd", marker: "@@ETCD_VOLUME@@", size, r#type: labels.some("etcd_volume_type") };
+    let size = settings::etcd_volume_size(labels);
+    let etcd = || StateVolume {
+        name: "etcd",
+        marker: "@@ETCD_VOLUME@@",
+        size,
+        r#type: labels.some("etcd_volume_type").or_else(|| labels.some("etcd_blockdevice_volume_type")),
+        zone: labels.some("etcd_blockdevice_volume_az"),
+    };
     let ready = Monitor { r#type: "HTTPS", url_path: Some("/readyz") };
     call(&Plan {
         coe: &COE,

@@ -14,6 +14,9 @@ pub(super) const LABELS: &[(&str, &[&str])] = &[
             "advertise-address",
             "allow-privileged",
             "anonymous-auth",
+            "audit-log-maxage",
+            "audit-log-maxbackup",
+            "audit-log-maxsize",
             "authorization-mode",
             "bind-address",
             "enable-admission-plugins",
@@ -25,6 +28,7 @@ pub(super) const LABELS: &[(&str, &[&str])] = &[
             "secure-port",
             "service-account-issuer",
             "service-cluster-ip-range",
+            "tls-cipher-suites",
             "token-auth",
         ],
     ),
@@ -64,13 +68,14 @@ pub(super) const LABELS: &[(&str, &[&str])] = &[
             "register-node",
             "rotate-certificates",
             "rotate-server-certificates",
+            "tls-cipher-suites",
         ],
     ),
     ("kubeproxy_options", &[]),
 ];
 
 /// The proxy is configured by a file in the cluster: only these options have a place in it.
-const PROXY: &[&str] = &["healthz-bind-address", "metrics-bind-address", "nodeport-addresses", "proxy-mode"];
+pub(super) const PROXY: &[&str] = &["healthz-bind-address", "metrics-bind-address", "nodeport-addresses", "proxy-mode"];
 
 /// Starts of options that read or write files or decide who may come in.
 const DENIED_STARTS: &[&str] = &[

@@ -46,6 +46,11 @@ pub(super) fn labels(given: &BTreeMap<String, String>) -> Labels<'_> {
     COE.values(given)
 }
 
+/// GiB of etcd's volume, by either of its labels; 0 when there is none.
+pub(super) fn etcd_volume_size(labels: Labels<'_>) -> u32 {
+    labels.number("etcd_volume_size").max(labels.number("etcd_blockdevice_size"))
+}
+
 /// A request in our own terms.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
@@ -102,7 +107,7 @@ impl Settings {
                 Err(refused) => problems.push(problem(
                     &format!("labels.{key}"),
                     &refused,
-                    "options that neither name files nor decide access, and are not set by the cluster itself",
+                    "options that neither name files nor decide access, and are not set by the cluster itself or other labels",
                 )),
             }
         }
@@ -134,6 +139,24 @@ fn admission_plugins(asked: &[String]) -> String {
         }
     }
     plugins.join(",")
+}
+
+/// What comes to nothing, though nothing is wrong with it.
+pub(super) fn warnings(labels: Labels<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let asked = labels.list("admission_control_list");
+    let dropped: Vec<_> =
+        DROPPED_PLUGINS.iter().copied().filter(|plugin| asked.iter().any(|asked| asked == plugin)).collect();
+    if !dropped.is_empty() {
+        let dropped = dropped.join(", ");
+        warnings
+            .push(format!("labels.admission_control_list is taken without {dropped}, which Kubernetes has no more"));
+    }
+    let of_packages = ["cni_plugins_url", "containerd_tarball_url", "kube_packages_url", "kube_tarball_url"];
+    let unused =
+        of_packages.iter().filter(|key| labels.text("kube_install") == "image" && !labels.text(key).is_empty());
+    warnings.extend(unused.map(|key| format!("labels.{key} has no effect: kube_install is image")));
+    warnings
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What an upgrade may change, and what keeps a cluster from one.
 
-use super::settings::labels;
+use super::settings::{etcd_volume_size, labels};
 use crate::Desired;
 
 /// Labels that say what one node is like; all others say what the cluster is.
@@ -20,6 +20,8 @@ pub(super) const OF_NODES: &[&str] = &[
     "kube_tarball_sha256",
     "kube_tarball_url",
     "kubelet_options",
+    "kubelet_tls_cipher_suites",
+    "selinux_mode",
     "server_group_policies",
 ];
 
@@ -32,10 +34,16 @@ pub(super) const LASTING: &[&str] = &[
     "cilium_ipv4pool",
     "cloud_provider_enabled",
     "control_plane_availability_zones",
+    "different_failure_domain",
     "dns_cluster_domain",
     "docker_volume_type",
+    "etcd_blockdevice_size",
+    "etcd_blockdevice_volume_az",
+    "etcd_blockdevice_volume_type",
     "etcd_volume_size",
     "etcd_volume_type",
+    "extra_network_name",
+    "extra_network_names",
     "fixed_subnet_cidr",
     "flannel_backend",
     "flannel_network_cidr",
@@ -52,7 +60,7 @@ pub(super) const LASTING: &[&str] = &[
 
 /// Why the masters cannot be replaced; nothing if they can.
 pub(super) fn irreplaceable(desired: &Desired) -> Option<String> {
-    let on_root_disk = labels(&desired.labels).number("etcd_volume_size") == 0;
+    let on_root_disk = etcd_volume_size(labels(&desired.labels)) == 0;
     (desired.master_count == 1 && on_root_disk).then(|| {
         "The only master keeps the cluster's state on its root disk, so that it cannot be replaced without losing it. \
          Make a cluster with 3 masters, or with the label etcd_volume_size."

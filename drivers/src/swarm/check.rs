@@ -1,7 +1,7 @@
 //! What a request may ask of a swarm.
 
 use super::{COE, PROVIDES};
-use crate::graph::request::{self, ipv4, problem};
+use crate::graph::request::{self, problem};
 use crate::{ClusterSpec, Desired, Problem, conflict};
 
 /// Ports that something else on a manager listens on, first and last.
@@ -30,10 +30,6 @@ pub(super) fn desired(desired: &Desired) -> Vec<Problem> {
     request::api_port(desired, TAKEN_PORTS, allowed, &mut problems);
     request::ways_out(desired, &mut problems);
     problems.extend(conflict::check(COE.labels, desired));
-    let subnet = COE.values(&desired.labels).text("fixed_subnet_cidr");
-    if ipv4(subnet).is_none() && problems.iter().all(|known| known.field != "labels.fixed_subnet_cidr") {
-        problems.push(problem("labels.fixed_subnet_cidr", subnet, "an IPv4 network without host bits"));
-    }
     problems
 }
 

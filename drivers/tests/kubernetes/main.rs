@@ -4,6 +4,9 @@
 
 mod combinations;
 mod every_combination;
+#[path = "../schemas/generator.rs"]
+#[allow(dead_code, reason = "the tests of all schemas use the rest")]
+mod generator;
 mod goldens;
 mod labels;
 mod nodes;

@@ -68,12 +68,72 @@ fn no_proxy_holds_the_cluster_itself_and_only_with_a_proxy() {
 }
 
 #[test]
-fn openid_connect_becomes_options_of_the_api_server() {
+fn labels_of_their_own_become_options_of_the_api_server() {
     let labels =
         [("oidc_issuer_url", "https://id.example.org"), ("oidc_client_id", "k8s"), ("kubeapi_options", "--v=2")];
-    let settings = settings_of(&spec(&labels), "master");
-    assert_eq!(settings["KUBEAPI_OPTIONS"], "--v=2 --oidc-issuer-url=https://id.example.org --oidc-client-id=k8s");
-    assert_eq!(settings_of(&spec(&labels[1..]), "master")["KUBEAPI_OPTIONS"], "--v=2");
+    let options = settings_of(&spec(&labels), "master")["KUBEAPI_OPTIONS"].clone();
+    let own =
+        "--v=2 --oidc-issuer-url=https://id.example.org --oidc-client-id=k8s --tls-cipher-suites=TLS_ECDHE_ECDSA_";
+    assert!(options.starts_with(own), "{options}");
+    let suites = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
+    let settings = settings_of(&spec(&[("api_server_tls_cipher_suites", suites)]), "master");
+    assert_eq!(settings["KUBEAPI_OPTIONS"], format!("--tls-cipher-suites={}", suites.replace(' ', "")));
+}
+
+#[test]
+fn labels_about_logs_ciphers_and_selinux_reach_nodes() {
+    let labels = [
+        ("audit_log_enabled", "yes"),
+        ("audit_log_maxage", "7"),
+        ("kubelet_tls_cipher_suites", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+        ("selinux_mode", "permissive"),
+    ];
+    let given = settings_of(&spec(&labels), "master");
+    assert_eq!((given["AUDIT_LOG"].as_str(), given["AUDIT_LOG_MAXAGE"].as_str()), ("true", "7"));
+    assert_eq!((given["AUDIT_LOG_MAXBACKUP"].as_str(), given["AUDIT_LOG_MAXSIZE"].as_str()), ("10", "100"));
+    assert_eq!(given["KUBELET_TLS_CIPHER_SUITES"], "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+    assert_eq!(given["SELINUX_MODE"], "permissive");
+    let plain = settings_of(&spec(&[]), "worker");
+    assert_eq!((plain["AUDIT_LOG"].as_str(), plain["SELINUX_MODE"].as_str()), ("false", ""));
+    assert_eq!(plain["KUBELET_TLS_CIPHER_SUITES"].split(',').count(), 6);
+}
+
+#[test]
+fn servers_are_in_more_networks_and_failure_domains_where_asked() {
+    let labels = [
+        ("extra_network_names", "storage, backup"),
+        ("extra_network_name", "old"),
+        ("different_failure_domain", "true"),
+    ];
+    let stack = drivers::find("kubernetes").unwrap().stack(&spec(&labels)).unwrap();
+    let worker: serde_json::Value = serde_json::from_str(&stack.files["worker.yaml"]).unwrap();
+    for server in [&stack.template["resources"]["master_2"], &worker["resources"]["kube-minion"]] {
+        let properties = &server["properties"];
+        let more: Vec<_> =
+            properties["networks"].as_array().unwrap()[1..].iter().map(|n| n["network"].as_str()).collect();
+        assert_eq!(more, [Some("old"), Some("storage"), Some("backup")]);
+        assert!(properties["networks"][0]["port"].is_object());
+        assert_eq!(properties["scheduler_hints"]["different_failure_domain"], "true");
+        assert!(properties["scheduler_hints"]["group"].is_object());
+    }
+}
+
+#[test]
+fn etcd_volumes_have_two_sets_of_labels() {
+    let labels = [
+        ("etcd_blockdevice_size", "7"),
+        ("etcd_blockdevice_volume_type", "fast"),
+        ("etcd_blockdevice_volume_az", "az9"),
+        ("availability_zone", "az1"),
+    ];
+    let driver = drivers::find("kubernetes").unwrap();
+    let spec = spec(&labels);
+    let stack = driver.stack(&spec).unwrap();
+    let volume = &stack.template["resources"]["etcd_volume_1"]["properties"];
+    assert_eq!((&volume["size"], &volume["volume_type"]), (&7.into(), &"fast".into()));
+    assert_eq!(volume["availability_zone"], "az9");
+    let alone = drivers::Desired { master_count: 1, ..spec.desired };
+    assert_eq!(driver.irreplaceable(&alone), None);
 }
 
 #[test]

@@ -64,9 +64,22 @@ fn each_rule_about_labels_holds() {
         ("labels.fixed_subnet_cidr", &[("fixed_subnet_cidr", "10.100.3.0/24")]),
         ("labels.service_cluster_ip_range", &[("service_cluster_ip_range", "10.254.0.0/30")]),
         ("labels.flannel_network_subnetlen", &[("flannel_network_cidr", "10.100.0.0/25")]),
+        ("labels.flannel_network_cidr", &[("flannel_network_cidr", "10.100.0.0/28")]),
         ("labels.kubeapi_options", &[("kubeapi_options", "--anonymous-auth=true")]),
         ("labels.containerd_tarball_sha256", &[("containerd_tarball_url", "https://example.org/c.tgz")]),
         ("labels.etcd_volume_size", &[("etcd_volume_size", "-1")]),
+        ("labels.etcd_blockdevice_size", &[("etcd_volume_size", "5"), ("etcd_blockdevice_size", "5")]),
+        ("labels.etcd_blockdevice_type", &[("etcd_blockdevice_type", "local")]),
+        ("labels.oidc_issuer_url", &[("oidc_client_id", "k8s")]),
+        ("labels.oidc_client_id", &[("oidc_issuer_url", "https://id.example.org")]),
+        ("labels.octavia_lb_algorithm", &[("octavia_lb_algorithm", "ROUND_ROBIN"), ("octavia_provider", "ovn")]),
+        ("labels.octavia_lb_algorithm", &[("octavia_lb_algorithm", "SOURCE_IP_PORT")]),
+        ("labels.kubeapi_options", &[("kubeapi_options", "--tls-cipher-suites=TLS_RSA_WITH_RC4_128_SHA")]),
+        ("labels.api_server_tls_cipher_suites", &[("api_server_tls_cipher_suites", "TLS_RSA_WITH_RC4_128_SHA")]),
+        (
+            "labels.flannel_network_subnetlen",
+            &[("flannel_network_cidr", "10.96.0.0/11"), ("flannel_network_subnetlen", "28")],
+        ),
         ("labels.container_infra_prefix", &[("container_infra_prefix", "registry$(id)/")]),
     ] {
         assert_eq!(with_labels(labels), [field], "{labels:?}");
@@ -77,7 +90,7 @@ fn each_rule_about_labels_holds() {
 fn calico_and_cilium_need_their_manifest_and_its_sum() {
     for driver in ["calico", "cilium"] {
         let fields = refused(|desired| desired.network_driver = Some(driver.into()));
-        assert_eq!(fields, ["labels.cni_manifest_url", "labels.cni_manifest_sha256"]);
+        assert_eq!(fields, ["labels.cni_manifest_sha256", "labels.cni_manifest_url"]);
     }
 }
 
@@ -106,6 +119,21 @@ fn labels_of_old_templates_are_accepted_with_a_reason() {
     let findings = drivers::examine(drivers::find("kubernetes").unwrap().labels(), &labels);
     assert_eq!(findings.obsolete.len(), 4);
     assert!(findings.obsolete.iter().all(|label| !label.instead.is_empty()));
+}
+
+#[test]
+fn what_comes_to_nothing_is_told() {
+    let warnings = |labels: &[(&str, &str)]| {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        drivers::find("kubernetes").unwrap().warnings(&labels)
+    };
+    let plugins = [("admission_control_list", "PodPreset,AlwaysPullImages,PodSecurityPolicy")];
+    let text =
+        "labels.admission_control_list is taken without PodPreset, PodSecurityPolicy, which Kubernetes has no more";
+    assert_eq!(warnings(&plugins), [text]);
+    let archive = ("kube_tarball_url", "https://example.org/k.tgz");
+    assert_eq!(warnings(&[archive]), ["labels.kube_tarball_url has no effect: kube_install is image"]);
+    assert_eq!(warnings(&[archive, ("kube_install", "packages")]), [""; 0]);
 }
 
 #[test]

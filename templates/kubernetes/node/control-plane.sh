@@ -66,8 +66,43 @@ proxy_configuration() {
     done
 }
 
+# What the API server needs to log who asked for what: options, and the directories that its pod must see.
+audit_configuration() {
+    cat <<END
+  - {name: audit-policy-file, value: /etc/kubernetes/audit/policy.yaml}
+  - {name: audit-log-path, value: /var/log/kubernetes/audit/audit.log}
+  - {name: audit-log-maxage, value: '$AUDIT_LOG_MAXAGE'}
+  - {name: audit-log-maxbackup, value: '$AUDIT_LOG_MAXBACKUP'}
+  - {name: audit-log-maxsize, value: '$AUDIT_LOG_MAXSIZE'}
+  extraVolumes:
+  - {name: audit-policy, hostPath: /etc/kubernetes/audit, mountPath: /etc/kubernetes/audit, readOnly: true, pathType: Directory}
+  - {name: audit-log, hostPath: /var/log/kubernetes/audit, mountPath: /var/log/kubernetes/audit, pathType: DirectoryOrCreate}
+END
+}
+
+# Who, what, when and the answer, never bodies: they hold secrets. What the control plane asks itself all day is left out.
+audit_policy() {
+    cat <<'END'
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: None
+  nonResourceURLs: ['/healthz*', '/livez*', '/readyz*', '/version']
+- level: None
+  verbs: [get, list, watch]
+  users: ['system:kube-controller-manager', 'system:kube-scheduler', 'system:apiserver']
+- level: None
+  resources:
+  - {group: coordination.k8s.io, resources: [leases]}
+  - {group: '', resources: [events]}
+- level: Metadata
+END
+}
+
 kubeadm_configuration() {
-    local api controllers scheduler proxy
+    local api controllers scheduler proxy audit=
+    [[ $AUDIT_LOG != true ]] || audit=$(audit_configuration)
     api=$(flags "$KUBEAPI_OPTIONS")
     controllers=$(flags "$KUBECONTROLLER_OPTIONS")
     scheduler=$(flags "$KUBESCHEDULER_OPTIONS")
@@ -105,6 +140,7 @@ apiServer:
   - {name: enable-admission-plugins, value: $(yaml "$ADMISSION_PLUGINS")}
   - {name: profiling, value: 'false'}
 $api
+$audit
 controllerManager:
   extraArgs:
   - {name: node-cidr-mask-size, value: $(yaml "$FLANNEL_SUBNET_LENGTH")}
@@ -140,6 +176,7 @@ step_control_plane() {
     local configuration
     configuration=$(kubeadm_configuration)
     put 600 "$KUBEADM" <<<"$configuration"
+    [[ $AUDIT_LOG != true ]] || audit_policy | put 600 /etc/kubernetes/audit/policy.yaml
     write_kubeconfigs
     live || return 0
     wait_for 1200 "the images of the control plane" kubeadm config images pull --config "$KUBEADM"

@@ -22,6 +22,7 @@ kubelet_configuration() {
     local id taints optional=
     id=$(server_id) || id=
     taints=$(taints)
+    [[ -z $KUBELET_TLS_CIPHER_SUITES ]] || optional+="tlsCipherSuites: [$KUBELET_TLS_CIPHER_SUITES]"$'\n'
     [[ -z $id ]] || optional+="providerID: openstack:///$id"$'\n'
     [[ $NODE_ROLE == worker ]] || optional+="staticPodPath: /etc/kubernetes/manifests"$'\n'
     [[ ! -e $ROOT/run/systemd/resolve/resolv.conf ]] || optional+="resolvConf: /run/systemd/resolve/resolv.conf"$'\n'

@@ -6,6 +6,14 @@ step_volumes() {
     mount_volume "$RUNTIME_VOLUME" /var/lib/containerd containerd.service
 }
 
+# The mode that was asked for, now and from the next boot on, where the system has SELinux.
+selinux() {
+    local file=/etc/selinux/config
+    [[ -n $SELINUX_MODE && -f $ROOT$file ]] || return 0
+    sed -E "s/^SELINUX=.*/SELINUX=$SELINUX_MODE/" "$ROOT$file" | put 644 "$file"
+    ! live || [[ $(getenforce) == Disabled ]] || setenforce "$SELINUX_MODE"
+}
+
 step_kernel() {
     printf 'overlay\nbr_netfilter\n' | put 644 /etc/modules-load.d/jeroboam.conf
     put 644 /etc/sysctl.d/90-jeroboam.conf <<'END'
@@ -24,6 +32,7 @@ END
         sed -E 's/^([^#][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]].*)$/# \1/' "$ROOT/etc/fstab" |
             put 644 /etc/fstab
     fi
+    selinux
     live || return 0
     modprobe overlay
     modprobe br_netfilter
