@@ -1,6 +1,6 @@
-//! Prints what would be submitted to Heat for a combination: `cargo run -p drivers --example dump -- ubuntu-1m-1w-flannel`.
-//! `--list` prints the names of all combinations of Kubernetes; those of Mesos begin with `mesos-`, as
-//! `mesos-debian-3m-3w-lb-marathon`.
+//! Prints what would be submitted to Heat for a combination: `cargo run -p drivers --example dump -- ubuntu-1m-1w-flannel`,
+//! or `swarm:ubuntu-1m-1w` for one in Swarm mode, or
+//! `mesos:debian-3m-3w-lb-marathon` for one of Mesos. `--list` prints the names of all combinations of Kubernetes.
 
 use std::io::{Write, stdout};
 
@@ -10,7 +10,9 @@ use serde_json::json;
 mod combinations;
 #[path = "../tests/mesos/shapes.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "the driver's own tests use the rest")]
-mod shapes;
+mod mesos;
+#[path = "../tests/swarm/combinations.rs"]
+mod swarm;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = stdout().lock();
@@ -21,13 +23,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             continue;
         }
-        let unknown = || format!("no combination is called {name}");
-        let stack = if let Some(shape) = name.strip_prefix("mesos-") {
-            shapes::every().into_iter().find(|known| known.name() == shape).ok_or_else(unknown)?.stack()
-        } else {
-            let shape = combinations::Shape::named(&name).ok_or_else(unknown)?;
-            drivers::find("kubernetes").ok_or("there is no driver kubernetes")?.stack(&shape.spec())?
+        let (driver, spec) = match name.split_once(':') {
+            Some(("mesos", name)) => {
+                ("mesos", mesos::every().into_iter().find(|shape| shape.name() == name).map(|shape| shape.spec()))
+            }
+            Some((_, name)) => ("swarm", swarm::spec(name)),
+            None => ("kubernetes", combinations::Shape::named(&name).map(|shape| shape.spec())),
         };
+        let spec = spec.ok_or_else(|| format!("no combination is called {name}"))?;
+        let stack = drivers::find(driver).ok_or("there is no such driver")?.stack(&spec)?;
         let body = json!({
             "stack_name": name,
             "template": stack.template,

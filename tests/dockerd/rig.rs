@@ -22,21 +22,21 @@ fn here(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dockerd").join(file)
 }
 
-pub struct Rig {
+pub(crate) struct Rig {
     process: Child,
     folder: tempfile::TempDir,
 }
 
 /// A machine that runs.
-pub struct Machine {
-    pub name: String,
-    pub address: String,
-    pub folder: PathBuf,
+pub(crate) struct Machine {
+    pub(crate) name: String,
+    pub(crate) address: String,
+    pub(crate) folder: PathBuf,
 }
 
 impl Rig {
     /// Nothing, with the reason printed, where there can be no machines.
-    pub fn start(matching: &str) -> Option<Self> {
+    pub(crate) fn start(matching: &str) -> Option<Self> {
         if let Some(why) = cannot() {
             eprintln!("SKIPPED: {why}");
             return None;
@@ -62,21 +62,21 @@ impl Rig {
         Some(rig)
     }
 
-    pub fn base(&self) -> &Path {
+    pub(crate) fn base(&self) -> &Path {
         &BASE
     }
 
     /// As `10.231.9.0/24`.
-    pub fn network(&self) -> String {
+    pub(crate) fn network(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("network")).unwrap()
     }
 
     /// The host's address among the machines.
-    pub fn gateway(&self) -> String {
+    pub(crate) fn gateway(&self) -> String {
         self.network().replace(".0/24", ".1")
     }
 
-    pub fn machines(&self) -> Vec<Machine> {
+    pub(crate) fn machines(&self) -> Vec<Machine> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(self.folder.path().join("machines")).into_iter().flatten() {
             let folder = entry.unwrap().path();
@@ -89,19 +89,19 @@ impl Rig {
         found
     }
 
-    pub fn machine(&self, address: &str) -> Machine {
+    pub(crate) fn machine(&self, address: &str) -> Machine {
         self.machines().into_iter().find(|machine| machine.address == address).unwrap()
     }
 
     /// A program of the machines' file system, to be run here with their libraries.
-    pub fn program(&self, path: &str) -> Command {
+    pub(crate) fn program(&self, path: &str) -> Command {
         let mut command = Command::new(BASE.join("usr/lib64/ld-linux-x86-64.so.2"));
         command.arg("--library-path").arg(BASE.join("usr/lib/x86_64-linux-gnu")).arg(BASE.join(path));
         command
     }
 
     /// What happened, and what the machines' units said last.
-    pub fn diary(&self) -> String {
+    pub(crate) fn diary(&self) -> String {
         let mut text = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         for machine in self.machines() {
             let said = machine.run(&["sh", "-c", "tail -n 25 /var/log/units/*.log /var/log/jeroboam/*.log"]);
@@ -115,7 +115,11 @@ impl Rig {
 fn cannot() -> Option<String> {
     let tried = Command::new(here("rig")).arg("--check").stdin(Stdio::null()).output().unwrap();
     let why = String::from_utf8_lossy(&tried.stdout).trim().to_owned();
-    assert!(tried.status.success() || tried.status.code() == Some(CANNOT), "{}", String::from_utf8_lossy(&tried.stderr));
+    assert!(
+        tried.status.success() || tried.status.code() == Some(CANNOT),
+        "{}",
+        String::from_utf8_lossy(&tried.stderr)
+    );
     (!tried.status.success()).then_some(why)
 }
 
@@ -130,9 +134,20 @@ impl Machine {
     }
 
     /// Runs a program inside.
-    pub fn run(&self, command: &[&str]) -> Output {
+    pub(crate) fn run(&self, command: &[&str]) -> Output {
         Command::new("nsenter")
-            .args(["--target", &self.pid(), "--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--root", "--wd"])
+            .args([
+                "--target",
+                &self.pid(),
+                "--mount",
+                "--pid",
+                "--uts",
+                "--ipc",
+                "--net",
+                "--cgroup",
+                "--root",
+                "--wd",
+            ])
             .args(["env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"])
             .args(command)
             .output()
@@ -140,7 +155,7 @@ impl Machine {
     }
 
     /// As if the host of the server had lost power.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         assert!(Command::new("kill").args(["-s", "KILL", &self.pid()]).status().unwrap().success());
     }
 }

@@ -1,43 +1,12 @@
 #!/bin/bash
-# Tests of the node scripts: their syntax, and everything of them that can run without changing the machine, against an
+# Tests of the node scripts of Kubernetes, and of those that all COEs share: their syntax, and everything of them that can run without changing the machine, against an
 # API with real authorities. Prints `ok` and `not ok` lines and ends with the count. Needs shellcheck, python3, openssl.
 # Code in single quotes is for a shell that has read the scripts.
 # shellcheck disable=SC2016
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-UUID=11111111-2222-4333-8444-555555555555
-WORK=$(mktemp -d)
-SCRIPTS=$WORK/scripts
-passed=0 failed=0 children=()
-export PATH=$WORK/bin:$PATH:/usr/sbin:/sbin
-unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY
-
-finish() {
-    local child
-    for child in "${children[@]}"; do kill "$child" 2>/dev/null; done
-    rm -rf "$WORK"
-}
-trap finish EXIT
-
-# check NAME COMMAND...: one line, with the command's output when it fails.
-check() {
-    local name=$1 output
-    shift
-    if output=$("$@" 2>&1); then
-        echo "ok - $name"
-        passed=$((passed + 1))
-    else
-        echo "not ok - $name"
-        printf '%s\n' "$output" | tail -n 20 | sed 's/^/  # /'
-        failed=$((failed + 1))
-    fi
-}
-
-fails() { ! "$@"; }
-contains() { grep -qF -- "$2" "$1" || { echo "no '$2' in $1:"; cat "$1"; return 1; }; }
-lacks() { ! grep -qF -- "$2" "$1" || { echo "'$2' is in $1"; return 1; }; }
-python() { python3 -c "import json, sys, tomllib"$'\n'"$1" "${@:2}"; }
-reports() { python 'print(" ".join(r["phase"] for r in map(json.loads, open(sys.argv[1])) if r["node"] == sys.argv[2]))' "$API/reports.jsonl" "$1"; }
+# shellcheck source=checks.sh
+. tests/node/checks.sh
 
 # node NAME ROLE INDEX ADDRESS [SETTING...]: the files that user_data would have written.
 node() {
@@ -78,40 +47,6 @@ admin	kubernetes	kubernetes-admin	system:masters	client	no
 controller-manager	kubernetes	system:kube-controller-manager	-	client	no
 scheduler	kubernetes	system:kube-scheduler	-	client	no
 END
-}
-
-run() { ROOT=$WORK/$1 bash "$SCRIPTS/bootstrap" "${@:2}"; }
-
-# inside NAME CODE: runs code with the scripts' functions and the node's settings.
-inside() {
-    ROOT=$WORK/$1 bash -c ". '$SCRIPTS/bootstrap'; mkdir -p \"\$ROOT/var/lib/jeroboam/steps\" \"\$ROOT/var/log/jeroboam\"
-        load_settings; $2"
-}
-
-syntax() {
-    local file
-    for file in "$SCRIPTS"/bootstrap "$SCRIPTS"/*.sh; do
-        check "bash -n ${file##*/}" bash -n "$file"
-    done
-    check "no script hides another" test "$(find "$SCRIPTS" -type f | wc -l)" = "$(find templates/node templates/kubernetes/node -type f | wc -l)"
-    check "shellcheck" shellcheck -s bash -x "$SCRIPTS"/bootstrap "$SCRIPTS"/*.sh tests/node/scripts.sh
-    check "no script turns off the verification of certificates" fails grep -nE -- 'curl.* (-k|--insecure)( |$)' -r "$SCRIPTS"
-    check "user_data has room for the scripts" test "$(tar -c -C "$SCRIPTS" . | gzip -9 | base64 -w 0 | wc -c)" -lt 30000
-}
-
-start_api() {
-    API=$WORK/api
-    mkdir -p "$API" "$WORK/bin"
-    head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=' >"$API/token"
-    python3 tests/node/api "$API" 2>"$API/log" &
-    children+=($!)
-    local tries
-    for ((tries = 0; tries < 200; tries++)); do
-        [[ ! -e $API/port ]] || return 0
-        sleep 0.1
-    done
-    echo "the API did not start: $(<"$API/log")"
-    exit 1
 }
 
 settings() {
@@ -543,10 +478,7 @@ boots() {
     check "the message names both" contains <(tail -n 1 "$API/reports.jsonl") 'kubelet is v1.32.4, the cluster wants v1.33.0'
 }
 
-# In one folder, as on nodes.
-mkdir "$SCRIPTS"
-cp templates/node/* templates/kubernetes/node/* "$SCRIPTS"
-syntax
+scripts_of kubernetes
 start_api
 settings
 secrets
@@ -569,5 +501,4 @@ volumes
 registration
 boots
 etcd_members
-echo "$passed passed, $failed failed"
-((failed == 0))
+ending

@@ -27,8 +27,9 @@ const AWAY: i64 = 15;
 const PAUSE: Duration = Duration::from_secs(2);
 /// The most that one run of a step spends on nodes.
 const RUN: Duration = Duration::from_secs(60);
-/// Tries of what comes after Heat is done.
+/// Tries of what comes after Heat is done, and how long each may take.
 const TRIES: u32 = 2;
+const ATTEMPT: Duration = Duration::from_secs(25);
 
 /// The nodes that leave, as noted under `leaving` in the operation's progress.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ impl Leaving {
 /// The database does not answer.
 pub(crate) async fn drain(conductor: &Conductor, work: &Work, names: Vec<String>) -> StepResult {
     let limit = i64::try_from(conductor.config.drivers.drain_timeout_s).unwrap_or(i64::MAX);
-    if !conductor.driver(&work.cluster.driver)?.drains() || names.is_empty() {
+    if !is_told(conductor, work)? || names.is_empty() {
         return Ok(Next::Done);
     }
     let mut leaving = match Leaving::of(work) {
@@ -60,9 +61,6 @@ pub(crate) async fn drain(conductor: &Conductor, work: &Work, names: Vec<String>
         None => Leaving { nodes: names.into_iter().collect(), began: now().timestamp(), done: BTreeSet::new() },
     };
     note(conductor, work, &leaving).await?;
-    if limit == 0 {
-        return Ok(Next::Done);
-    }
     let spent = now().timestamp().saturating_sub(leaving.began);
     let faults = match reach(conductor, work).await {
         Ok(swarm) => drain_each(&swarm, &mut leaving).await,
@@ -95,7 +93,7 @@ pub(crate) async fn drain(conductor: &Conductor, work: &Work, names: Vec<String>
 /// # Errors
 /// The database does not answer.
 pub(crate) async fn settle(conductor: &Conductor, work: &Work, prefix: &str, present: &[String]) -> Result<()> {
-    if !conductor.driver(&work.cluster.driver)?.drains() {
+    if !is_told(conductor, work)? {
         return Ok(());
     }
     let gone: BTreeSet<String> =
@@ -150,23 +148,28 @@ impl Act<'_> {
     }
 }
 
-/// What could not be done for which of these nodes, at the last of some tries.
+/// What could not be done for which of these nodes, at the last of some tries. Takes less than half of a step's time,
+/// whatever the API does.
 async fn attempts(
     conductor: &Conductor,
     work: &Work,
     nodes: &BTreeSet<String>,
     act: &Act<'_>,
 ) -> BTreeMap<String, String> {
-    let mut tries = 0;
+    // An API that was away before Heat began is not waited for again.
+    let was_away = work.operation.progress.as_ref().is_some_and(|progress| progress["undrained"].is_object());
+    let mut tries = if was_away { TRIES } else { 1 };
     loop {
-        tries += 1;
-        let faults = match reach(conductor, work).await {
-            Ok(swarm) => act.on(&swarm, nodes).await,
+        let attempt = async { Ok(act.on(&reach(conductor, work).await?, nodes).await) };
+        let late = |_| Err(Fault::Unreachable(format!("not done within {} s", ATTEMPT.as_secs())));
+        let faults = match tokio::time::timeout(ATTEMPT, attempt).await.unwrap_or_else(late) {
+            Ok(faults) => faults,
             Err(fault) => nodes.iter().map(|name| (name.clone(), fault.to_string())).collect(),
         };
         if faults.is_empty() || tries == TRIES {
             return faults;
         }
+        tries += 1;
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -192,6 +195,12 @@ pub(crate) fn told(work: &Work, text: &str) -> String {
 /// The next round's nodes are other ones.
 pub(crate) fn begin_anew(progress: &mut Value) {
     progress["leaving"] = Value::Null;
+}
+
+/// Whether the cluster's COE is told of nodes that leave.
+fn is_told(conductor: &Conductor, work: &Work) -> Result<bool> {
+    let drains = conductor.driver(&work.cluster.driver)?.drains();
+    Ok(drains && conductor.config.drivers.drain_timeout_s > 0)
 }
 
 async fn drain_each(swarm: &Swarm, leaving: &mut Leaving) -> BTreeMap<String, String> {

@@ -8,12 +8,16 @@ use bollard::models::{
     TaskState,
 };
 use bollard::query_parameters::{DeleteNodeOptions, ListTasksOptions, UpdateNodeOptions};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 
 use super::link::{Endpoint, Identity};
 use super::{Docker, Fault, shown};
 
 /// Managers asked until one answers.
 const MANAGERS: usize = 3;
+/// How much earlier each is asked than the next.
+const HEAD_START: Duration = Duration::from_secs(1);
 /// Tries of a change that another one got ahead of.
 const TRIES: u32 = 5;
 /// How long a demoted manager has to leave the managers' quorum.
@@ -68,21 +72,37 @@ impl Member {
 }
 
 impl Swarm {
-    /// The Swarm at the first of these managers that answers.
+    /// The Swarm at whichever of these managers answers first; each is asked a little later than the one before it.
     ///
     /// # Errors
     /// None does: what one refused with, else why the first cannot be reached.
     pub(crate) async fn reach(managers: &[Endpoint], identity: &Identity, deadline: Duration) -> Result<Self, Fault> {
-        let mut why: Option<Fault> = None;
-        for endpoint in managers.iter().take(MANAGERS) {
-            let docker = Docker::at(endpoint.clone(), identity.clone(), deadline)?;
-            match docker.call(docker.api.list_nodes(None)).await {
-                Ok(nodes) => return Ok(Self { docker, members: nodes.into_iter().filter_map(Member::of).collect() }),
-                Err(fault @ Fault::Refused(_)) => why = Some(fault),
-                Err(fault) => drop(why.get_or_insert(fault)),
+        let ask = |(at, endpoint): (usize, &Endpoint)| {
+            let (endpoint, identity) = (endpoint.clone(), identity.clone());
+            async move {
+                tokio::time::sleep(HEAD_START * u32::try_from(at).unwrap_or_default()).await;
+                let asked = Self::at(endpoint, identity, deadline).await;
+                asked.map_err(|fault| (at, fault))
+            }
+        };
+        let mut asked: FuturesUnordered<_> = managers.iter().take(MANAGERS).enumerate().map(ask).collect();
+        let mut faults = Vec::new();
+        while let Some(answer) = asked.next().await {
+            match answer {
+                Ok(swarm) => return Ok(swarm),
+                Err(fault) => faults.push(fault),
             }
         }
-        Err(why.unwrap_or_else(|| Fault::Unreachable("no manager's address is known".to_owned())))
+        let (refused, away): (Vec<_>, Vec<_>) =
+            faults.into_iter().partition(|(_, fault)| matches!(fault, Fault::Refused(_)));
+        let told = refused.into_iter().min_by_key(|(at, _)| *at).or(away.into_iter().min_by_key(|(at, _)| *at));
+        Err(told.map_or_else(|| Fault::Unreachable("no manager's address is known".to_owned()), |(_, fault)| fault))
+    }
+
+    async fn at(endpoint: Endpoint, identity: Identity, deadline: Duration) -> Result<Self, Fault> {
+        let docker = Docker::at(endpoint, identity, deadline)?;
+        let nodes = docker.call(docker.api.list_nodes(None)).await?;
+        Ok(Self { docker, members: nodes.into_iter().filter_map(Member::of).collect() })
     }
 
     /// Its nodes as they were when it was reached.

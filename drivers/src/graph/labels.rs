@@ -1,6 +1,6 @@
 //! Labels that mean the same for every COE, because the graph reads them.
 
-use crate::{Label, LabelKind as Kind};
+use crate::{Conflict, Label, LabelKind as Kind};
 
 /// GiB of a volume.
 pub(crate) const SIZE: Kind = Kind::Integer { min: 0, max: 65_536 };
@@ -78,9 +78,21 @@ pub(crate) const LABELS: [Label; 20] = [
         Kind::OneOf { values: &["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP", "SOURCE_IP_PORT"] },
         "",
         "How the API's load balancer chooses a master; empty means ROUND_ROBIN, and SOURCE_IP_PORT with provider ovn.",
-    ),
+    )
+    .conflicting(&[
+        Conflict::When {
+            own: &["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP"],
+            field: "labels.octavia_provider",
+            values: &["ovn"],
+        },
+        Conflict::When {
+            own: &["SOURCE_IP_PORT"],
+            field: "labels.octavia_provider",
+            values: &["amphora", "amphorav2", "octavia"],
+        },
+    ]),
     Label::new("octavia_lb_healthcheck", Kind::Boolean, "true", "Whether the load balancer watches the masters."),
-    Label::new("octavia_provider", Kind::Words, "amphora", "Octavia's provider."),
+    Label::new("octavia_provider", Kind::Plain, "amphora", "Octavia's provider."),
     Label::new(
         "server_group_policies",
         Kind::OneOf { values: &["soft-anti-affinity", "anti-affinity", "soft-affinity", "affinity"] },

@@ -1,0 +1,232 @@
+#!/bin/bash
+# Tests of the node scripts of swarms, against an API with real authorities and a Docker that is played by
+# tests/cloud/python/dockerengine.py. Prints `ok` and `not ok` lines and ends with the count. Needs shellcheck, python3,
+# openssl.
+# Code in single quotes is for a shell that has read the scripts.
+# shellcheck disable=SC2016
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=checks.sh
+. tests/node/checks.sh
+
+# node NAME ROLE INDEX ADDRESS [SETTING...]: the files that user_data would have written, and a Docker.
+node() {
+    local root=$WORK/$1 setting tries
+    mkdir -p "$root/etc/jeroboam.new"
+    cat >"$root/etc/jeroboam.new/node.env" <<END
+CLUSTER_UUID='$UUID'
+CLUSTER_NAME='swarm'
+NODE_ROLE='$2'
+NODE_INDEX='$3'
+NODE_NAME='$1'
+NODE_ADDRESS='$4'
+NODEGROUP_NAME='default $2'
+API_URL='http://127.0.0.1:$(<"$API/port")/v1'
+MASTER_NAMES='m-0,m-1,m-2'
+MASTER_ADDRESSES='10.0.0.10,10.0.0.11,10.0.0.12'
+SWARM_API_ADDRESS='10.0.0.5'
+SWARM_API_SANS='IP:203.0.113.9,DNS:api.example.org'
+END
+    for setting in "${@:5}"; do echo "$setting" >>"$root/etc/jeroboam.new/node.env"; done
+    cp "$API/token" "$root/etc/jeroboam.new/bootstrap-token"
+    printf 'docker\tkubernetes\tsystem:node:{node}\tsystem:nodes\tserver\tyes\n' >"$root/etc/jeroboam.new/certificates.tsv"
+    mv "$root/etc/jeroboam.new" "$root/etc/jeroboam"
+    until [[ -S $root/run/docker.sock ]]; do sleep 0.05; done
+}
+
+# gone NAME: the machine is deleted.
+gone() {
+    rm -rf "${WORK:?}/$1"
+    sleep 0.3
+}
+
+# told KIND: the order that the API gives.
+told() { printf '{"uuid": "%s-1", "kind": "%s"}' "$1" "$1" >"$API/orders.json"; }
+
+# members [NAME]: what the first manager, or that one, knows, as name:role:state, sorted.
+members() {
+    curl -s --unix-socket "$WORK/${1:-m-0}/run/docker.sock" http://docker/nodes | python '
+nodes = [(n["Description"]["Hostname"], n["Spec"]["Role"], n["Status"]["State"]) for n in json.load(sys.stdin)]
+print(" ".join(sorted(":".join(node) for node in nodes)))'
+}
+
+token() { python 'print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$API/join-tokens.json" "$1"; }
+
+PHASES="booted certificates runtime joined ready"
+
+creation() {
+    node m-0 master 0 10.0.0.10
+    node m-1 master 1 10.0.0.11
+    node w-0 worker 0 10.0.0.20 "INSECURE_REGISTRY='10.0.0.3:5000'"
+    # The others come first and wait for a manager.
+    run w-0 >"$WORK/w-0.log" 2>&1 &
+    local worker=$!
+    run m-1 >"$WORK/m-1.log" 2>&1 &
+    local second=$!
+    children+=("$worker" "$second")
+    sleep 1
+    check "the first manager" run m-0
+    wait "$second"
+    check "a manager that came before it" test $? = 0
+    wait "$worker"
+    check "a worker that came before it" test $? = 0
+    node m-2 master 2 10.0.0.12
+    check "the third manager" run m-2
+    local name
+    for name in m-0 m-1 m-2 w-0; do check "the phases of $name" test "$(reports "$name")" = "$PHASES"; done
+    check "all are members with their roles" test "$(members)" = "m-0:manager:ready m-1:manager:ready m-2:manager:ready w-0:worker:ready"
+    check "what was handed in is the swarm's" test "$(token worker)" = "$(curl -s --unix-socket "$WORK/m-1/run/docker.sock" http://docker/swarm |
+        python 'print(json.load(sys.stdin)["JoinTokens"]["Worker"])')"
+    check "versions are reported" contains <(tail -n 1 "$API/reports.jsonl") '"docker"'
+    check "a second run does nothing more" run m-0
+    check "but say that it booted" test "$(reports m-0)" = "$PHASES booted"
+    # As after a run that ended in the midst of a step.
+    rm "$WORK/m-0/var/lib/jeroboam/steps/swarm" "$WORK/w-0/var/lib/jeroboam/steps/swarm"
+    check "the step again, on the manager that began the swarm" run m-0
+    check "and on a worker" run w-0
+    check "nobody is there twice" test "$(members | wc -w)" = 4
+}
+
+files() {
+    local root=$WORK/m-0
+    openssl x509 -noout -ext subjectAltName -subject -in "$root/etc/docker/pki/docker.crt" >"$WORK/text"
+    for name in DNS:m-0 'IP Address:10.0.0.10' 'IP Address:10.0.0.5' 'IP Address:203.0.113.9' DNS:api.example.org \
+        DNS:localhost 'IP Address:127.0.0.1' 'O = system:nodes, CN = system:node:m-0'; do
+        check "a manager's certificate has $name" contains "$WORK/text" "$name"
+    done
+    openssl x509 -noout -ext subjectAltName -in "$WORK/w-0/etc/docker/pki/docker.crt" >"$WORK/text"
+    check "a worker's has its own address" contains "$WORK/text" 'IP Address:10.0.0.20'
+    check "and none of the API" lacks "$WORK/text" '10.0.0.5'
+    check "keys are for root" test "$(stat -c %a "$root/etc/docker/pki/docker.key")" = 600
+    check "a manager's Docker listens with TLS" python '
+c = json.load(open(sys.argv[1]))
+assert c["hosts"] == ["unix:///run/docker.sock", "tcp://10.0.0.10:2376"] and c["tlsverify"] is True, c
+assert c["tlscacert"] == "/etc/docker/pki/ca.crt" and c["tlskey"] == "/etc/docker/pki/docker.key", c
+assert c["storage-driver"] == "overlay2" and c["log-opts"]["max-size"] and "live-restore" not in c, c' "$root/etc/docker/daemon.json"
+    check "a worker's does not listen at all" python '
+c = json.load(open(sys.argv[1]))
+assert c["hosts"] == ["unix:///run/docker.sock"] and "tlsverify" not in c and c["insecure-registries"] == ["10.0.0.3:5000"], c' \
+        "$WORK/w-0/etc/docker/daemon.json"
+    check "the unit names no hosts" lacks "$root/etc/systemd/system/docker.service" ' -H '
+}
+
+secrets() {
+    local name secret
+    for name in manager worker; do
+        secret=$(token "$name")
+        check "the $name's token is in no file of a node" fails grep -rqF "$secret" "$WORK/m-0" "$WORK/m-1" "$WORK/w-0" \
+            --include=*.log --include=*.env --include=*.tsv --include=*.json --include=*.conf --include=*.service
+    done
+    check "and in no report" lacks "$API/reports.jsonl" SWMTKN
+    check "tokens are scrubbed" test "$(inside w-0 "say 'the token SWMTKN-1-2abc-9xyz and SWMKEY-1-a/b+c=' | scrub")" = "the token [removed] and [removed]"
+    check "a piece of JSON" test "$(inside w-0 'json_object Spec <<<"{\"a\":\"{\\\"\",\"Spec\":{\"b\":{\"c\":\"}\"}},\"d\":{}}"')" = '{"b":{"c":"}"}}'
+    check "the objects of a list" test "$(inside w-0 'json_objects <<<"[{\"a\":{}},{\"b\":\"[\"}]" | wc -l')" = 2
+}
+
+rotation() {
+    local before
+    before=$(token worker)
+    told join-tokens
+    check "the order to rotate" run m-1 orders
+    rm "$API/orders.json"
+    check "other tokens are handed in" test "$(token worker)" != "$before"
+    check "for both roles" test "$(token manager)" = "$(curl -s --unix-socket "$WORK/m-0/run/docker.sock" http://docker/swarm |
+        python 'print(json.load(sys.stdin)["JoinTokens"]["Manager"])')"
+    check "its answer" contains "$API/answers.jsonl" '"uuid": "join-tokens-1", "state": "done"'
+    # Somebody rotates them behind our backs: the API's are refused, until a manager hands in the new ones.
+    cp "$API/join-tokens.json" "$WORK/stale"
+    inside m-0 'rotate'
+    node w-1 worker 1 10.0.0.21
+    run w-1 >"$WORK/w-1.log" 2>&1 &
+    local child=$!
+    children+=("$child")
+    for ((tries = 0; tries < 200; tries++)); do
+        [[ ! -s $API/refused ]] || break
+        sleep 0.1
+    done
+    check "a refused token is told to the API" test "$(head -n 1 "$API/refused")" = "$(python 'print(json.load(open(sys.argv[1]))["worker"], end="")' "$WORK/stale" | sha256sum | cut -d ' ' -f 1)"
+    told join-tokens
+    run m-0 orders >/dev/null
+    rm "$API/orders.json"
+    wait "$child"
+    check "the worker gets in with the next one" test $? = 0
+    check "and is a member" contains <(members) w-1:worker:ready
+    check "no log holds a token" fails grep -rqF SWMTKN "$WORK"/*.log "$WORK/w-1/var/log"
+}
+
+# Other authorities: who is trusted grows, the certificate changes, and the swarm itself has nothing to do with it.
+authorities() {
+    local name
+    for name in m-2 w-0; do
+        rm -f "$API/sign-next"
+        python '
+read = lambda name: open(f"{sys.argv[1]}/{name}.crt").read()
+order = {"uuid": "leaf-1", "kind": "leaf", "kubernetes_trust": read("kubernetes") + read("next-kubernetes"), "kubernetes_issuer": read("next-kubernetes"),
+         "etcd_trust": read("etcd"), "etcd_issuer": read("etcd"), "front-proxy_trust": read("front-proxy"), "front-proxy_issuer": read("front-proxy")}
+json.dump(order, open(sys.argv[1] + "/orders.json", "w"))' "$API"
+        touch "$API/sign-next"
+        check "$name: a certificate by the new authority" run "$name" orders
+        check "$name: it is" openssl verify -no-CApath -no-CAstore -CAfile "$API/next-kubernetes.crt" "$WORK/$name/etc/docker/pki/docker.crt"
+        check "$name: both are trusted" test "$(grep -c BEGIN "$WORK/$name/etc/docker/pki/ca.crt")" = 2
+        check "$name: by it the API knows the node" run "$name" orders
+    done
+    rm -f "$API/sign-next" "$API/orders.json"
+}
+
+replacement() {
+    gone m-1
+    node m-1 master 1 10.0.0.11 "SWARM_STATE='existing'"
+    check "a manager whose state is lost joins anew" run m-1
+    check "the old record is gone" test "$(members)" = "m-0:manager:ready m-1:manager:ready m-2:manager:ready w-0:worker:ready w-1:worker:ready"
+    gone m-0
+    # Nobody told it: as when Nova rebuilds a server by surprise.
+    node m-0 master 0 10.0.0.10
+    check "the first manager joins the swarm that there is" run m-0
+    check "and begins no other" test "$(members)" = "m-0:manager:ready m-1:manager:ready m-2:manager:ready w-0:worker:ready w-1:worker:ready"
+}
+
+# The only manager of another cluster, with its state on a volume, and locked.
+locked() {
+    local volume=$WORK/volume key
+    mv "$API/join-tokens.json" "$WORK/kept"
+    alone() { node m-9 master 0 10.1.0.10 "MASTER_NAMES='m-9'" "MASTER_ADDRESSES='10.1.0.10'" "CLUSTER_UUID='$UUID'" "$@"; }
+    rm -rf "$WORK/swarms" "$WORK"/m-? "$WORK"/w-?
+    sleep 0.3
+    truncate -s 32M "$volume"
+
+
+    mkdir -p "$WORK/m-9/dev"
+    cp "$volume" "$WORK/m-9/dev/vdb"
+    alone "SWARM_AUTOLOCK='true'" "RUNTIME_VOLUME='/dev/vdb'"
+    check "a manager that locks" run m-9
+    key=$(token unlock_key)
+    check "its key is handed in" contains <(echo "$key") SWMKEY-1-
+    gone m-9
+    mkdir -p "$WORK/m-9/dev"
+    cp "$volume" "$WORK/m-9/dev/vdb"
+    alone "SWARM_AUTOLOCK='true'" "RUNTIME_VOLUME='/dev/vdb'"
+    check "its successor finds the swarm locked" test "$(inside m-9 swarm_state)" = locked
+    check "and opens it" run m-9
+    check "with all that was there" test "$(members m-9)" = m-9:manager:ready
+    gone m-9
+    alone
+    check "one without the state says what is lost" fails run m-9
+    check "in words" contains <(tail -n 1 "$API/reports.jsonl") "has no state of the swarm, whose only manager it is"
+    mv "$WORK/kept" "$API/join-tokens.json"
+}
+
+start_api
+python3 tests/node/engines "$WORK" 2>"$WORK/engines.log" &
+children+=($!)
+printf '#!/bin/sh\necho "Docker version 20.10.24, build 0"\n' >"$WORK/bin/dockerd"
+chmod 755 "$WORK/bin/dockerd"
+scripts_of swarm
+creation
+files
+secrets
+rotation
+authorities
+replacement
+locked
+[[ ! -s $WORK/engines.log ]] || { cat "$WORK/engines.log"; failed=$((failed + 1)); }
+ending
