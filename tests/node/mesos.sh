@@ -6,39 +6,8 @@
 # shellcheck disable=SC2016
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-UUID=11111111-2222-4333-8444-555555555555
-WORK=$(mktemp -d)
-SCRIPTS=$WORK/scripts
-passed=0 failed=0 children=()
-export PATH=$PATH:/usr/sbin:/sbin
-unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY
-
-finish() {
-    local child
-    for child in "${children[@]}"; do kill "$child" 2>/dev/null; done
-    rm -rf "$WORK"
-}
-trap finish EXIT
-
-# check NAME COMMAND...: one line, with the command's output when it fails.
-check() {
-    local name=$1 output
-    shift
-    if output=$("$@" 2>&1); then
-        echo "ok - $name"
-        passed=$((passed + 1))
-    else
-        echo "not ok - $name"
-        printf '%s\n' "$output" | tail -n 20 | sed 's/^/  # /'
-        failed=$((failed + 1))
-    fi
-}
-
-fails() { ! "$@"; }
-contains() { grep -qF -- "$2" "$1" || { echo "no '$2' in $1:"; cat "$1"; return 1; }; }
-lacks() { ! grep -qF -- "$2" "$1" || { echo "'$2' is in $1"; return 1; }; }
-python() { python3 -c "import json, pathlib, re, shlex, sys"$'\n'"$1" "${@:2}"; }
-reports() { python 'print(" ".join(r["phase"] for r in map(json.loads, open(sys.argv[1])) if r["node"] == sys.argv[2]))' "$API/reports.jsonl" "$1"; }
+# shellcheck source=checks.sh
+. tests/node/checks.sh
 
 # node NAME ROLE INDEX ADDRESS [SETTING...]: the files that user_data would have written.
 node() {
@@ -70,32 +39,10 @@ END
     } >"$root/etc/jeroboam/certificates.tsv"
 }
 
-run() { ROOT=$WORK/$1 bash "$SCRIPTS/bootstrap" "${@:2}"; }
-
-# inside NAME CODE: runs code with the scripts' functions and the node's settings.
-inside() {
-    ROOT=$WORK/$1 bash -c ". '$SCRIPTS/bootstrap'; mkdir -p \"\$ROOT/var/lib/jeroboam/steps\" \"\$ROOT/var/log/jeroboam\"
-        load_settings; $2"
-}
-
-start_api() {
-    API=$WORK/api
-    mkdir -p "$API"
-    head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=' >"$API/token"
-    python3 tests/node/api "$API" 2>"$API/log" &
-    children+=($!)
-    local tries
-    for ((tries = 0; tries < 200; tries++)); do
-        [[ ! -e $API/port ]] || return 0
-        sleep 0.1
-    done
-    echo "the API did not start: $(<"$API/log")"
-    exit 1
-}
-
 # words UNIT: the words of its command line as systemd would pass them, a JSON list.
 words() {
     python '
+import shlex
 line = next(l for l in open(sys.argv[1]) if l.startswith("ExecStart="))[len("ExecStart="):]
 print(json.dumps([w.replace("$$", "$").replace("%%", "%") for w in shlex.split(line)]))' "$1"
 }
@@ -121,13 +68,6 @@ assert all(f"environment {name}" in known for name in names), names' "$1" tests/
 # line NODE UNIT WORD...: its command line after the program.
 line() {
     python 'assert json.loads(sys.argv[1])[1:] == sys.argv[2:], sys.argv[1]' "$(words "$WORK/$1/etc/systemd/system/$2.service")" "${@:3}"
-}
-
-syntax() {
-    local file
-    for file in templates/mesos/node/*.sh; do check "bash -n ${file##*/}" bash -n "$file"; done
-    check "shellcheck" shellcheck -s bash -x "$SCRIPTS"/bootstrap "$SCRIPTS"/*.sh tests/node/mesos.sh tests/mesos/base
-    check "user_data has room for the scripts" test "$(tar -c -C "$SCRIPTS" . | gzip -9 | base64 -w 0 | wc -c)" -lt 30000
 }
 
 masters() {
@@ -262,10 +202,7 @@ missing_software() {
         "no-such-program is not there after the installation from https://example.org"
 }
 
-# In one folder, as on nodes.
-mkdir "$SCRIPTS"
-cp templates/node/* templates/mesos/node/* "$SCRIPTS"
-syntax
+scripts_of mesos
 start_api
 for index in 0 1 2; do
     node "m-$index" master "$index" "10.0.0.1$((index + 1))"
@@ -281,5 +218,4 @@ plain
 units
 missing_software
 rotation
-echo "$passed passed, $failed failed"
-((failed == 0))
+ending
