@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use drivers::{RenderError, Stack};
+use drivers::{RenderError, Stack, Transition};
 use serde_json::{Value, json};
 
 use crate::shapes::{Shape, driver, every};
@@ -199,4 +199,14 @@ fn what_cannot_be_built_is_refused_with_all_reasons() {
     let Err(RenderError::Refused(problems)) = driver().stack(&spec) else { panic!("built") };
     let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!(fields, ["master_count", "default-worker.labels.boot_volume_size"]);
+}
+
+#[test]
+fn a_master_that_is_replaced_keeps_its_port_and_volume() {
+    let spec = Shape::named("debian-3m-3w-vol").spec();
+    let absent = Transition { absent_master: Some(1), ..Transition::default() };
+    let resources = driver().transition(&spec, &absent).unwrap().template["resources"].clone();
+    assert!(resources.get("master_1").is_none());
+    assert!(resources.get("master_port_1").is_some() && resources.get("runtime_volume_1").is_some());
+    assert!(resources.get("master_0").is_some());
 }
