@@ -96,7 +96,7 @@ fn a_killed_delete_is_finished() {
                 eprintln!("killed {moment:?} after the delete");
                 service.restart();
                 service.absent(&token, &cluster);
-                assert!(CLOUD.stacks(user, &name).is_empty());
+                CLOUD.no_stack(user, &name);
                 let census = CLOUD.census();
                 assert!(!census["trustee_users"].to_string().contains(&cluster), "{census}");
             });

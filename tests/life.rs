@@ -53,7 +53,7 @@ fn a_cluster_by_the_unmodified_client() {
     let absent = service.openstack(&login, &["coe", "cluster", "show", &name]);
     let said = String::from_utf8_lossy(&absent.stderr).into_owned();
     assert!(!absent.status.success() && said.contains("404"), "{said}");
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
     openstack(&format!("coe cluster template delete {template}"));
 }
 
@@ -240,4 +240,54 @@ fn a_complete_stack_is_noticed_within_a_tick() {
     eprintln!("noticed {late:?} after Heat's change was seen; a tick is {TICK:?}");
     assert!(late < TICK + Duration::from_secs(3), "{late:?}");
     service.gone(&token, &cluster);
+}
+
+/// The cloud controller manager's load balancers hold ports in the cluster's network: they go before the stack, and
+/// nobody else's do.
+#[test]
+fn what_controllers_inside_the_cluster_made_goes_with_it() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let name = unique("balanced");
+    let template = service.template(&token, json!({"labels": {"node_reports": "false"}}));
+    let cluster = service.cluster(&token, &template, json!({"name": name, "node_count": 0}));
+    service.complete(&token, &cluster);
+    let lookups = |method: &str, path: &str, body: Option<&Value>| {
+        let answer = CLOUD.call("lookups", &token, method, path, body);
+        assert!(answer.status < 300, "{method} {path}: {}", answer.text);
+        answer.json()
+    };
+    let stack = CLOUD.stacks("demo", &name)[0]["stack_name"].as_str().unwrap().to_owned();
+    let subnet = |name: &str| {
+        let subnets = lookups("GET", &format!("/network/v2.0/subnets?name={name}"), None);
+        subnets["subnets"][0]["id"].clone()
+    };
+    let networks = lookups("GET", "/network/v2.0/networks?name=public", None);
+    let made = |owner: &str, subnet: Value| {
+        let what = format!("Kubernetes external service default/web from cluster {owner}");
+        let balancer = json!({"loadbalancer": {
+            "name": name, "vip_subnet_id": subnet, "description": what, "listeners": [{"id": "x"}],
+        }});
+        let balancer = lookups("POST", "/load-balancer/v2.0/lbaas/loadbalancers", Some(&balancer));
+        let address = json!({"floatingip": {
+            "floating_network_id": networks["networks"][0]["id"], "port_id": balancer["loadbalancer"]["vip_port_id"],
+            "description": format!("Floating IP for {what}"),
+        }});
+        let address = lookups("POST", "/network/v2.0/floatingips", Some(&address));
+        let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
+        [
+            format!("/load-balancer/v2.0/lbaas/loadbalancers/{}", id(&balancer["loadbalancer"])),
+            format!("/network/v2.0/floatingips/{}", id(&address["floatingip"])),
+        ]
+    };
+    let ours = made(&cluster, subnet(&stack));
+    let foreign = made("00000000-0000-4000-8000-000000000000", subnet("private-subnet"));
+    service.gone(&token, &cluster);
+    for path in &ours {
+        assert_eq!(CLOUD.call("lookups", &token, "GET", path, None).status, 404, "{path}");
+    }
+    for path in &foreign {
+        lookups("GET", path, None);
+        assert_eq!(CLOUD.call("lookups", &token, "DELETE", &format!("{path}?cascade=true"), None).status, 204);
+    }
 }

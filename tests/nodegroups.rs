@@ -123,7 +123,7 @@ fn nodegroups_side_by_side() {
     assert_eq!(service.rows("SELECT count(*) FROM node WHERE name LIKE '%-gpu-%'"), json!([[0]]));
     // The cluster takes the other one with it.
     service.gone(&token, &cluster);
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
     assert!(!CLOUD.census().to_string().contains(other["uuid"].as_str().unwrap()));
     for table in ["nodegroup", "node", "bootstrap_token", "x509_keypair"] {
         assert_eq!(service.rows(&format!("SELECT count(*) FROM {table}")), json!([[0]]), "{table}");
@@ -247,5 +247,5 @@ fn a_killed_create_is_finished_once_and_a_delete_takes_its_place() {
     drop(held);
     service.restart();
     service.absent(&token, &cluster);
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
 }

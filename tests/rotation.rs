@@ -168,10 +168,16 @@ fn only(generation: i32) -> Value {
     rows.into()
 }
 
-/// The first thing that must be true, with keys in Barbican: old before, new after, and nothing of the old is left.
+/// The first thing that must be true, with keys in Barbican and a nodegroup in a stack of its own: old before, new
+/// after, and nothing of the old is left.
 #[test]
 fn authorities_are_replaced_under_a_living_cluster() {
-    let cluster = Cluster::made("demo", &[("JEROBOAM__SECRETS__STORE", "barbican")], json!({}), 2);
+    let cluster = Cluster::made("demo", &[("JEROBOAM__SECRETS__STORE", "barbican")], json!({}), 1);
+    let nodegroups = format!("/clusters/{}/nodegroups", cluster.uuid);
+    let other = json!({"name": "other", "node_count": 1});
+    assert_eq!(cluster.service.call(&cluster.token, "POST", &nodegroups, Some(&other)).status, 202);
+    cluster.ends("UPDATE_COMPLETE");
+    assert!(cluster.node("other").1.join("etc/kubernetes/pki/ca.crt").exists());
     let old = cluster.authorities();
     let (worker, root) = cluster.node("worker");
     let kept = tempfile::tempdir().unwrap();

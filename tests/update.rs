@@ -374,7 +374,7 @@ fn a_delete_takes_the_place_of_a_resize() {
     let shown = world.shown();
     assert!(shown["status_reason"].as_str().is_none_or(|reason| reason.contains(" %: ")), "{shown}");
     world.service.gone(&world.token, &world.cluster);
-    assert!(CLOUD.stacks("demo", &world.name).is_empty());
+    CLOUD.no_stack("demo", &world.name);
     let ended = world.service.rows("SELECT kind, state FROM operation ORDER BY id");
     let expected =
         json!([["cluster.create", "succeeded"], ["cluster.resize", "superseded"], ["cluster.delete", "succeeded"]]);

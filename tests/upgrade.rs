@@ -140,7 +140,7 @@ fn a_cluster_and_then_its_nodegroup() {
     };
     assert_eq!(ids(&servers(&name)), ids(&last));
     service.gone(&token, &cluster);
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
 }
 
 fn refusals(service: &Service, token: &str, cluster: &str) {

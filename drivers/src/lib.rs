@@ -135,9 +135,20 @@ pub trait Driver: Send + Sync {
         Some(label::version(first)? < label::version(second)?)
     }
 
+    /// The versions that a control plane of the first version may come to, in words, when the second is beyond them.
+    fn too_far(&self, _before: &str, _after: &str) -> Option<String> {
+        None
+    }
+
     /// Why nodes cannot be replaced without losing what the cluster holds, and what helps; nothing if they can.
     fn irreplaceable(&self, _desired: &Desired) -> Option<String> {
         Some(format!("The driver {} does not replace nodes. Make another cluster.", self.name()))
+    }
+
+    /// How the descriptions end of load balancers and floating IPs that controllers inside the cluster make; nothing
+    /// where none do. They go before the cluster's stack.
+    fn made_inside(&self, _cluster_uuid: &str) -> Option<String> {
+        None
     }
 
     /// How it is found out whether a cluster works.

@@ -91,10 +91,12 @@ fn a_cluster_whose_state_would_be_lost_is_refused() {
 
 /// Ours: Magnum checks no versions.
 #[test]
-fn there_is_no_way_back_to_an_older_version() {
+fn there_is_no_way_back_to_an_older_version_nor_past_a_minor_one() {
     let of = |tag: &str| template(json!({"labels": {"etcd_volume_size": "2", "kube_tag": tag}}))["uuid"].clone();
     let uuid = complete(json!({"cluster_template_id": of("v1.34.1")}));
     let words = ["v1.33.1", "v1.34.1 or later"];
     upgrade(&uuid, json!({"cluster_template": of("v1.33.1")})).refused(400, &words);
+    let words = ["v1.36.0", "v1.34 or v1.35: one minor version at a time"];
+    upgrade(&uuid, json!({"cluster_template": of("v1.36.0")})).refused(400, &words);
     upgrade(&uuid, json!({"cluster_template": of("v1.34.2")})).status(202);
 }

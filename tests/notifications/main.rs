@@ -146,6 +146,37 @@ fn whatever_becomes_of_the_broker_every_event_arrives() {
     service.gone(&token, &failing);
 }
 
+/// By TLS, with an authority of the operator's own; a broker that none vouches for is told nothing.
+#[test]
+fn by_tls_to_a_broker_that_can_be_believed() {
+    let mut rabbit = Rabbit::absent();
+    rabbit.start();
+    let url = rabbit.tls_url();
+    let trusting = [
+        ("JEROBOAM__NOTIFICATIONS__URL", url.as_str()),
+        ("JEROBOAM__NOTIFICATIONS__CAFILE", &rabbit.authority()),
+        ("JEROBOAM__NOTIFICATIONS__DURABLE", "true"),
+    ];
+    let service = Service::start(&trusting);
+    let token = CLOUD.token("demo");
+    let template = service.template(&token, json!({}));
+    let cluster = service.cluster(&token, &template, json!({"node_count": 0}));
+    let mut listener = Listener::start(&rabbit);
+    listener.hears(&cluster, &[("create", "INFO", "pending")]);
+    service.gone(&token, &cluster);
+    all_sent(&service);
+
+    let service = Service::start(&[trusting[0]]);
+    let template = service.template(&token, json!({}));
+    let cluster = service.cluster(&token, &template, json!({"node_count": 0}));
+    wait_for("the broker to be refused", Duration::from_secs(60), || {
+        service.log().contains("notifications cannot be sent; trying again").then_some(())
+    });
+    assert!(service.log().contains("certificate verify failed"));
+    service.gone(&token, &cluster);
+    assert!(waiting(&service) > 0);
+}
+
 #[test]
 fn without_a_broker_nothing_is_recorded_and_a_wrong_one_is_refused() {
     let service = Service::start(&[]);

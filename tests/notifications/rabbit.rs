@@ -22,9 +22,18 @@ kill -KILL -- -$broker -$mapper
 wait
 "#;
 
+/// An authority and a server's certificate by it.
+const CERTIFICATES: &str = r#"
+set -e
+openssl req -x509 -newkey rsa:2048 -nodes -subj "/CN=broker authority" -days 2 -keyout ca.key -out ca.crt
+openssl req -newkey rsa:2048 -nodes -subj "/CN=localhost" -keyout server.key -out server.csr
+printf 'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n' >extensions
+openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out server.crt
+"#;
+
 pub(crate) struct Rabbit {
     home: tempfile::TempDir,
-    ports: [u16; 3],
+    ports: [u16; 4],
     keeper: Option<Child>,
 }
 
@@ -32,10 +41,33 @@ impl Rabbit {
     /// A broker that does not run yet.
     pub(crate) fn absent() -> Self {
         assert!(Path::new(PROGRAM).exists(), "apt-get install rabbitmq-server");
-        // All three at once, so that they differ.
-        let free = [0; 3].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+        // All at once, so that they differ.
+        let free = [0; 4].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
         let ports = free.map(|listener| listener.local_addr().unwrap().port());
-        Self { home: tempfile::tempdir().unwrap(), ports, keeper: None }
+        let home = tempfile::tempdir().unwrap();
+        let made = Command::new("bash").args(["-c", CERTIFICATES]).current_dir(&home).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let inside = |name: &str| home.path().join(name).display().to_string();
+        let tls = format!(
+            "listeners.ssl.1 = 127.0.0.1:{}\nssl_options.cacertfile = {}\nssl_options.certfile = {}\n\
+             ssl_options.keyfile = {}\nssl_options.verify = verify_none\nssl_options.fail_if_no_peer_cert = false\n",
+            ports[3],
+            inside("ca.crt"),
+            inside("server.crt"),
+            inside("server.key"),
+        );
+        std::fs::write(home.path().join("rabbit.conf"), tls).unwrap();
+        Self { home, ports, keeper: None }
+    }
+
+    /// The authority that vouches for its certificate.
+    pub(crate) fn authority(&self) -> String {
+        self.home.path().join("ca.crt").display().to_string()
+    }
+
+    /// Its address for connections with TLS.
+    pub(crate) fn tls_url(&self) -> String {
+        format!("amqps://guest:guest@localhost:{}/", self.ports[3])
     }
 
     /// Its address, in the words of that program.
@@ -47,7 +79,7 @@ impl Rabbit {
     pub(crate) fn start(&mut self) {
         let home = self.home.path();
         let inside = |name: &str| home.join(name).to_str().unwrap().to_owned();
-        let [port, peers, mapper] = self.ports.map(|port| port.to_string());
+        let [port, peers, mapper, _] = self.ports.map(|port| port.to_string());
         let mut keeper = Command::new("bash");
         keeper.args(["-c", KEEPER, "keeper", PROGRAM]).current_dir(home).process_group(0).stdin(Stdio::piped()).envs([
             ("HOME", home.to_str().unwrap().to_owned()),
@@ -59,7 +91,7 @@ impl Rabbit {
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
             ("RABBITMQ_MNESIA_BASE", inside("data")),
             ("RABBITMQ_LOG_BASE", inside("logs")),
-            ("RABBITMQ_CONFIG_FILE", inside("none")),
+            ("RABBITMQ_CONFIG_FILE", inside("rabbit.conf")),
             ("RABBITMQ_ENABLED_PLUGINS_FILE", "/dev/null".to_owned()),
             (
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",

@@ -102,7 +102,7 @@ fn the_services_of_look_ups_are_away() {
     assert_eq!(counted(&service), before);
     assert_eq!(service.call(&token, "GET", "/clusters", None).json(), json!({"clusters": []}));
     drop(away);
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
     assert_eq!(service.call(&token, "POST", "/clustertemplates", Some(&body)).status, 201);
 }
 
@@ -144,7 +144,7 @@ fn heat_is_away_for_a_while() {
     let reason = shown["status_reason"].as_str().unwrap();
     assert!(reason.starts_with("Creating a cluster, step submit: Heat is not available"), "{reason}");
     assert!(!reason.contains('['), "no code while it is tried again: {reason}");
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
     drop(away);
     wait_for("the obstacle to be gone", Duration::from_secs(90), || {
         let shown = service.show(&token, &cluster);
@@ -163,7 +163,7 @@ fn heat_is_away_for_a_while() {
     assert_eq!(service.show(&token, &cluster)["status"], "DELETE_IN_PROGRESS");
     drop(away);
     service.absent(&token, &cluster);
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
 }
 
 /// Time runs out also while nobody answers; what stood in the way is told.
@@ -186,7 +186,7 @@ fn heat_stays_away_until_the_time_is_over() {
     let took = began.elapsed();
     assert!((Duration::from_secs(59)..Duration::from_secs(100)).contains(&took), "{took:?}");
     drop(away);
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
     service.gone(&token, &cluster);
     assert_eq!(service.rows("SELECT clusters FROM project_usage"), json!([[0]]));
 }

@@ -99,7 +99,7 @@ fn the_disk_is_full() {
     assert_eq!(listed, kept);
     assert_eq!(service.call(&token, "GET", "/clusters", None).json(), json!({"clusters": []}));
     assert_eq!(service.call(&token, "GET", "/stats", None).json(), json!({"clusters": 0, "nodes": 0}));
-    assert!(CLOUD.stacks("demo", &name).is_empty());
+    CLOUD.no_stack("demo", &name);
 
     // With space again everything works, without a restart and after one.
     std::fs::remove_file(filler).unwrap();

@@ -144,6 +144,12 @@ impl Cloud {
         all.into_iter().filter(|stack| there(stack) && is_named(stack)).collect()
     }
 
+    /// None of the stacks in the user's project carries that text in its name.
+    pub fn no_stack(&self, user: &str, named: &str) {
+        let stacks = self.stacks(user, named);
+        assert!(stacks.is_empty(), "{}", Value::from(stacks));
+    }
+
     /// The servers whose name begins so, as their machines get them.
     pub fn servers(&self, named: &str) -> Vec<Value> {
         let records = std::fs::read_dir(self.text("/paths/servers")).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{Action, Changes, Cluster, Owner, Status, name, store};
+use super::{Action, Changes, Cluster, Owner, Status, balancers, name, store};
 use crate::column::now;
 use crate::engine::State;
 use crate::openstack::{Identity, heat};
@@ -163,6 +163,8 @@ async fn again(
         reason = stack.stack_status_reason.as_deref().unwrap_or("none"),
         "Heat failed to delete the stack; asking again"
     );
+    // Controllers that still ran may have made more of them.
+    balancers::begin(conductor, work, session).await?;
     heat::delete(session, &stack.stack_name, &stack.id).await?;
     operation::store::set_progress(&conductor.db, &work.operation.uuid, serde_json::json!({"tries": tries + 1}))
         .await?;
@@ -202,6 +204,7 @@ pub static KIND: Kind = Kind {
     nodegroups: Some(Action::Delete),
     steps: &[
         Step { name: "cluster.delete/quiesce", limit: CALLS, run: |c, w| Box::pin(quiesce(c, w)) },
+        Step { name: "cluster.delete/load-balancers", limit: CALLS, run: |c, w| Box::pin(balancers::remove(c, w)) },
         Step { name: "cluster.delete/nodegroups", limit: CALLS, run: |c, w| Box::pin(nodegroup::delete::all(c, w)) },
         Step { name: "cluster.delete/stack", limit: CALLS, run: |c, w| Box::pin(delete_stack(c, w)) },
         Step { name: "cluster.delete/await", limit: CALLS, run: |c, w| Box::pin(await_gone(c, w)) },

@@ -1,6 +1,7 @@
 //! Clusters: the rows and where their lives stand.
 
 pub(crate) mod authority;
+mod balancers;
 mod carried;
 pub(crate) mod change;
 pub mod create;
@@ -38,7 +39,7 @@ pub use rotate_credential::rotate_credential;
 pub use row::Model as Cluster;
 pub use spec::render;
 pub use status::{Action, HealthStatus, Owner, Status};
-pub(crate) use submit::nodes_report;
+pub(crate) use submit::{handed_over, nodes_report};
 pub use update::update;
 
 use crate::column::StringMap;

@@ -1,5 +1,7 @@
 //! Handing the stack to Heat, once.
 
+use drivers::Stack;
+
 use super::{Changes, Cluster, name, spec};
 use crate::openstack::{self, Session, heat};
 use crate::operation::{self, Code, Failure, Fault, Next, StepResult, Work};
@@ -12,24 +14,40 @@ pub(super) async fn submit(conductor: &Conductor, work: &Work) -> StepResult {
     }
     let session = super::authority::submitting(conductor, work).await?;
     let name = work.cluster.stack_name.clone().unwrap_or_default();
-    if let Some(id) = heat::find(&session, &name).await? {
-        return adopt(conductor, work, &session, &id).await;
+    let rendered = async {
+        spec::admit_nodes(conductor, &work.cluster, &work.nodegroups).await?;
+        let spec = spec::of(conductor, &work.cluster, &work.nodegroups).await?;
+        conductor.driver(&work.cluster.driver)?.stack(&spec).map_err(|why| Error::internal(why).into())
+    };
+    match handed_over(conductor, work, &session, &name, rendered).await? {
+        Some(id) => record(conductor, work, &id).await,
+        None => Ok(Next::Done),
     }
-    spec::admit_nodes(conductor, &work.cluster, &work.nodegroups).await?;
-    let spec = spec::of(conductor, &work.cluster, &work.nodegroups).await?;
-    let driver = conductor.driver(&work.cluster.driver)?;
-    let stack = driver.stack(&spec).map_err(Error::internal)?;
+}
+
+/// Has Heat make the stack of that name, or adopts the one of that name that is this cluster's; gives its identifier,
+/// or nothing when the operation is no longer active. The stack is rendered only when there is none.
+pub(crate) async fn handed_over(
+    conductor: &Conductor,
+    work: &Work,
+    session: &Session,
+    name: &str,
+    rendered: impl Future<Output = Result<Stack, Failure>>,
+) -> Result<Option<String>, Failure> {
+    if let Some(id) = heat::find(session, name).await? {
+        return adopted(work, session, name, id).await.map(Some);
+    }
+    let stack = rendered.await?;
     if !operation::store::note_submission(&conductor.db, &work.operation.uuid).await? {
-        return Ok(Next::Done);
+        return Ok(None);
     }
     let tags = [name::TAG.to_owned(), name::tag_of(&work.cluster.uuid)];
-    let request = heat::NewStack { name: &name, stack: &stack, tags: &tags };
-    match heat::create(&session, &request).await {
-        Ok(id) => record(conductor, work, &id).await,
+    match heat::create(session, &heat::NewStack { name, stack: &stack, tags: &tags }).await {
+        Ok(id) => Ok(Some(id)),
         Err(error) if error.kind == openstack::Kind::Conflict => {
             // Somebody was faster: most likely an earlier try of ours whose answer was lost.
-            match heat::find(&session, &name).await? {
-                Some(id) => adopt(conductor, work, &session, &id).await,
+            match heat::find(session, name).await? {
+                Some(id) => adopted(work, session, name, id).await.map(Some),
                 None => Err(Failure::Later(error.into())),
             }
         }
@@ -37,9 +55,8 @@ pub(super) async fn submit(conductor: &Conductor, work: &Work) -> StepResult {
     }
 }
 
-async fn adopt(conductor: &Conductor, work: &Work, session: &Session, id: &str) -> StepResult {
-    let name = work.cluster.stack_name.as_deref().unwrap_or_default();
-    let Some(found) = heat::get(session, name, id, false).await? else {
+async fn adopted(work: &Work, session: &Session, name: &str, id: String) -> Result<String, Failure> {
+    let Some(found) = heat::get(session, name, &id, false).await? else {
         return Err(Failure::Later(Error::unavailable("Heat")));
     };
     if !found.tags.contains(&name::tag_of(&work.cluster.uuid)) {
@@ -47,7 +64,7 @@ async fn adopt(conductor: &Conductor, work: &Work, session: &Session, id: &str) 
         return Err(Failure::Final(Fault::new(Code::NameTaken, text)));
     }
     tracing::info!(stack = %id, "adopting the stack that an earlier try made");
-    record(conductor, work, id).await
+    Ok(id)
 }
 
 /// Writes the stack's identifier down and erases the requester's token, which has served.

@@ -12,9 +12,9 @@ use crate::cluster::facts::{Facts as ClusterFacts, Need};
 use crate::cluster::{self, Action, Changes, Cluster, Owner, Status, View, gate, labels, name, progress, spec};
 use crate::cluster::{Ending, close};
 use crate::column::{StringList, StringMap, now};
-use crate::openstack::{self, Identity, Session, heat};
+use crate::openstack::Identity;
 use crate::operation::store::NewOperation;
-use crate::operation::{self, Code, Failure, Fault, Kind, Next, Step, StepResult, Work};
+use crate::operation::{self, Kind, Next, Step, StepResult, Work};
 use crate::{Conductor, Error, Kind as ErrorKind, Result, database, lookup, node};
 
 /// A request for a nodegroup, parsed.
@@ -220,41 +220,17 @@ async fn submit(conductor: &Conductor, work: &Work) -> StepResult {
     }
     let session = cluster::authority::submitting(conductor, work).await?;
     let name = name::of_nodegroup_stack(work.cluster.stack_name.as_deref().unwrap_or_default(), &group.uuid);
-    if let Some(id) = heat::find(&session, &name).await? {
-        return adopt(conductor, work, &session, (&name, &id)).await;
-    }
-    spec::admit_nodes(conductor, &work.cluster, std::slice::from_ref(group)).await?;
-    let spec = spec::of_nodegroup(conductor, &work.cluster, &work.nodegroups, group).await?;
-    let outputs = change::present(&session, &super::of_cluster(work)?).await?.outputs();
-    let driver = conductor.driver(&work.cluster.driver)?;
-    let stack = driver.nodegroup(&spec, &outputs, None).map_err(Error::internal)?;
-    if !operation::store::note_submission(&conductor.db, &work.operation.uuid).await? {
-        return Ok(Next::Done);
-    }
-    let tags = [name::TAG.to_owned(), name::tag_of(&work.cluster.uuid)];
-    match heat::create(&session, &heat::NewStack { name: &name, stack: &stack, tags: &tags }).await {
-        Ok(id) => record(conductor, work, &id).await,
-        Err(error) if error.kind == openstack::Kind::Conflict => {
-            // Most likely an earlier try of ours whose answer was lost.
-            match heat::find(&session, &name).await? {
-                Some(id) => adopt(conductor, work, &session, (&name, &id)).await,
-                None => Err(Failure::Later(error.into())),
-            }
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn adopt(conductor: &Conductor, work: &Work, session: &Session, (name, id): (&str, &str)) -> StepResult {
-    let Some(found) = heat::get(session, name, id, false).await? else {
-        return Err(Failure::Later(Error::unavailable("Heat")));
+    let rendered = async {
+        spec::admit_nodes(conductor, &work.cluster, std::slice::from_ref(group)).await?;
+        let spec = spec::of_nodegroup(conductor, &work.cluster, &work.nodegroups, group).await?;
+        let outputs = change::present(&session, &super::of_cluster(work)?).await?.outputs();
+        let stack = conductor.driver(&work.cluster.driver)?.nodegroup(&spec, &outputs, None);
+        stack.map_err(|why| Error::internal(why).into())
     };
-    if !found.tags.contains(&name::tag_of(&work.cluster.uuid)) {
-        let text = format!("A stack called {name} exists in the project and is not this cluster's");
-        return Err(Failure::Final(Fault::new(Code::NameTaken, text)));
+    match cluster::handed_over(conductor, work, &session, &name, rendered).await? {
+        Some(id) => record(conductor, work, &id).await,
+        None => Ok(Next::Done),
     }
-    tracing::info!(stack = %id, "adopting the stack that an earlier try made");
-    record(conductor, work, id).await
 }
 
 /// Writes the stack's identifier down, has the watcher follow it, and erases the requester's token, which has served.

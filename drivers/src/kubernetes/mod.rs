@@ -98,12 +98,22 @@ impl Driver for Kubernetes {
         environment::kube_version(labels, image)
     }
 
+    fn too_far(&self, before: &str, after: &str) -> Option<String> {
+        upgrade::too_far(before, after)
+    }
+
     fn programs(&self) -> (&'static str, &'static str) {
         ("kubelet", "containerd")
     }
 
     fn irreplaceable(&self, desired: &Desired) -> Option<String> {
         upgrade::irreplaceable(desired)
+    }
+
+    /// The cloud controller manager and the Octavia ingress controller say so of the cluster that
+    /// `--cluster-name` tells them.
+    fn made_inside(&self, cluster_uuid: &str) -> Option<String> {
+        Some(format!(" from cluster {cluster_uuid}"))
     }
 
     fn read(&self, outputs: &Outputs) -> Addresses {

@@ -1,7 +1,7 @@
 //! What an upgrade may change, and what keeps a cluster from one.
 
 use super::settings::{etcd_volume_size, labels};
-use crate::Desired;
+use crate::{Desired, label};
 
 /// Labels that say what one node is like; all others say what the cluster is.
 pub(super) const OF_NODES: &[&str] = &[
@@ -68,10 +68,26 @@ pub(super) fn irreplaceable(desired: &Desired) -> Option<String> {
     })
 }
 
+/// Kubernetes takes a control plane from one minor version to the next only: API servers of both run side by side
+/// meanwhile (its version skew policy).
+pub(super) fn too_far(before: &str, after: &str) -> Option<String> {
+    let ((major, minor, _), (_, wanted, _)) = (label::version(before)?, label::version(after)?);
+    let next = minor + 1;
+    (wanted > next).then(|| format!("v{major}.{minor} or v{major}.{next}: one minor version at a time"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::labels::LABELS;
     use super::*;
+
+    #[test]
+    fn a_control_plane_takes_one_minor_version_at_a_time() {
+        assert_eq!(too_far("v1.33.9", "v1.34.0"), None);
+        assert_eq!(too_far("v1.33.1", "v1.33.9"), None);
+        assert_eq!(too_far("latest", "v1.40.0"), None);
+        assert_eq!(too_far("v1.33.0", "v1.35.0").unwrap(), "v1.33 or v1.34: one minor version at a time");
+    }
 
     #[test]
     fn the_lists_name_labels_that_there_are() {

@@ -149,7 +149,13 @@ fn of_cluster(
     let template = &request.template.labels.0;
     let labels = merged(driver, &view.cluster.labels, &view.template_labels, template);
     let before = driver.version(&facts.desired.labels, &facts.image);
-    not_older(driver, before, driver.version(&labels, &image))?;
+    let after = driver.version(&labels, &image);
+    if let (Some(before), Some(after)) = (&before, &after)
+        && let Some(allowed) = driver.too_far(before, after)
+    {
+        return Err(Error::invalid(format!("The cluster template comes to version {after}; allowed: {allowed}")));
+    }
+    not_older(driver, before, after)?;
     checked(conductor, driver, &facts.desired, &labels, &image)?;
     Ok(Input::new(request, image, labels))
 }

@@ -1,5 +1,6 @@
 """Neutron v2.0: networks, subnets and the rest by filters; quotas with use."""
 import re
+import uuid
 
 from .request import Refusal, matches
 from fakecloud import faults
@@ -65,8 +66,31 @@ def quota(request, store, project, detail):
     return 200, {'quota': limits}
 
 
+def floating_ip(request, store, identity):
+    """POST /floatingips and DELETE /floatingips/{id}: as a cluster's own controllers make them, to see them cleaned up."""
+    if request.method == 'POST' and identity is None:
+        given = request.json('floatingip')
+        network = store.get('network', given.get('floating_network_id') or '')
+        if network is None or not network.get('router:external'):
+            raise Refusal(404, 'External network %s could not be found.' % given.get('floating_network_id'))
+        made = {'description': '', 'port_id': None, **given, 'id': str(uuid.uuid4()), 'project_id': request.asker.project_id, 'status': 'DOWN'}
+        subnet = store.subnets_of(network['id'])[0]
+        made['floating_ip_address'] = store.allocate(subnet, made['id'])
+        store.put('floatingip', made, request.asker.project_id)
+        return 201, {'floatingip': made}
+    if request.method == 'DELETE' and identity is not None:
+        if not any(row['id'] == identity for row in rows_of(request, store, 'floatingip')):
+            raise Refusal(404, 'Floating IP %s could not be found' % identity)
+        store.remove('floatingip', identity)
+        return 204, None
+    raise Refusal(405, 'This stand-in does not change %s' % request.path)
+
+
 def answer(request, store):
     """Routes a request under /v2.0."""
+    found = re.fullmatch(r'/floatingips(?:/([^/]+))?', request.path)
+    if found and request.method != 'GET':
+        return floating_ip(request, store, found[1])
     if request.method != 'GET':
         raise Refusal(405, 'This stand-in does not change %s' % request.path)
     path = re.sub(r'\.json$', '', request.path)
