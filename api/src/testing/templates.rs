@@ -69,11 +69,11 @@ async fn what_cannot_be_is_refused_in_the_contracts_words() {
             400,
             "Network driver type cilium is not allowed, expecting a flannel/calico/unspecified network driver.",
         ),
-        (json!({"driver": "magic"}), 400, "Cluster driver (magic) not supported. Supported: kubernetes."),
+        (json!({"driver": "magic"}), 400, "Cluster driver (magic) not supported. Supported: kubernetes, swarm."),
         (
             json!({"image_id": "odd-driver"}),
             400,
-            "Cluster driver (k8s_capi_helm) not supported. Supported: kubernetes.",
+            "Cluster driver (k8s_capi_helm) not supported. Supported: kubernetes, swarm.",
         ),
         (json!({"image_id": "nothing"}), 400, "Image nothing could not be found."),
         (json!({"image_id": "secret"}), 403, "Not authorized for image secret."),
@@ -217,7 +217,7 @@ async fn a_patch_changes_what_it_names_after_the_same_checks() {
         ),
         ("/public", json!("true"), 403, "Not authorized to set public or hidden flag for cluster template."),
         ("/user_id", json!("x"), 400, "'/user_id' is an internal attribute and can not be updated"),
-        ("/driver", json!("magic"), 400, "Cluster driver (magic) not supported. Supported: kubernetes."),
+        ("/driver", json!("magic"), 400, "Cluster driver (magic) not supported. Supported: kubernetes, swarm."),
     ] {
         let refused = service.refused(MEMBER, &line, json!([{"op": "replace", "path": path, "value": value}])).await;
         assert_eq!(refused, (status, text.to_owned()));

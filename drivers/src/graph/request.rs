@@ -35,16 +35,14 @@ pub(crate) fn combination(desired: &Desired, provides: &[Provides], problems: &m
             _ => words.concat(),
         }
     };
-    let fields: [(&str, &str, fn(&Provides) -> &'static str); 3] = [
-        ("image_id.os_distro", &desired.os_distro, |provided| provided.os_distro),
-        ("server_type", &desired.server_type, |provided| provided.server_type),
-        ("coe", &desired.coe, |provided| provided.coe),
-    ];
-    for (field, value, of) in fields {
+    let mut provided = |field: &str, value: &str, of: fn(&Provides) -> &'static str| {
         if !provides.iter().any(|provided| of(provided) == value) {
             problems.push(problem(field, value, &any(of)));
         }
-    }
+    };
+    provided("image_id.os_distro", &desired.os_distro, |provided| provided.os_distro);
+    provided("server_type", &desired.server_type, |provided| provided.server_type);
+    provided("coe", &desired.coe, |provided| provided.coe);
 }
 
 /// The storage driver, which is overlay2 everywhere; `who` has left the others behind.
