@@ -13,6 +13,7 @@ mod health;
 mod hot;
 mod kubernetes;
 mod label;
+mod mesos;
 mod node;
 mod render;
 mod spec;
@@ -48,6 +49,11 @@ pub trait Driver: Send + Sync {
 
     /// Every combination of server type, distribution and COE this driver makes.
     fn provides(&self) -> &'static [Provides];
+
+    /// Whether it is left out where the operator does not ask for it by name.
+    fn is_beta(&self) -> bool {
+        false
+    }
 
     /// The labels this driver understands.
     fn labels(&self) -> &'static [Label];
@@ -193,7 +199,7 @@ fn unsupported(driver: &str, cause: &str) -> RenderError {
 /// Every driver of this build.
 #[must_use]
 pub fn installed() -> Vec<&'static dyn Driver> {
-    vec![&kubernetes::Kubernetes, &swarm::Swarm]
+    vec![&kubernetes::Kubernetes, &swarm::Swarm, &mesos::Mesos]
 }
 
 /// The driver of this name.
@@ -246,6 +252,7 @@ mod tests {
         for coe in ["swarm", "swarm-mode"] {
             assert_eq!(resolve("vm", "debian", coe).map(|driver| driver.name()), Some("swarm"));
         }
+        assert_eq!(resolve("vm", "ubuntu", "mesos").map(|driver| driver.name()), Some("mesos"));
         assert!(resolve("bm", "ubuntu", "kubernetes").is_none());
         assert!(resolve("vm", "windows", "kubernetes").is_none());
         assert!(resolve("vm", "ubuntu", "nomad").is_none());

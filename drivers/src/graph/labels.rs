@@ -103,6 +103,31 @@ pub(crate) const LABELS: [Label; 20] = [
     ),
 ];
 
+/// As [`with`], but for the one of that key, which means nothing to the COE.
+pub(crate) const fn without<const N: usize>(key: &str, own: &[Label]) -> [Label; N] {
+    assert!(N + 1 == LABELS.len() + own.len(), "N is not the number of all labels but one");
+    let mut all = [LABELS[0]; N];
+    let (mut index, mut from) = (0, 0);
+    while index < N {
+        if from < LABELS.len() && same(LABELS[from].key, key) {
+            from += 1;
+        }
+        all[index] = if from < LABELS.len() { LABELS[from] } else { own[from - LABELS.len()] };
+        (index, from) = (index + 1, from + 1);
+    }
+    all
+}
+
+/// Whether the texts are the same.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut index = 0;
+    while index < one.len() && index < other.len() && one[index] == other[index] {
+        index += 1;
+    }
+    index == one.len() && index == other.len()
+}
+
 /// These with a COE's own; `N` is the number of both.
 pub(crate) const fn with<const N: usize>(own: &[Label]) -> [Label; N] {
     assert!(N == LABELS.len() + own.len(), "N is not the number of all labels");
