@@ -51,6 +51,8 @@ async fn nulls_strings_and_chosen_uuids_are_taken() {
 
 #[tokio::test]
 async fn what_cannot_be_is_refused_in_the_contracts_words() {
+    let drivers: Vec<_> = drivers::installed().iter().map(|driver| driver.name()).collect();
+    let drivers = drivers.join(", ");
     let service = Service::start().await;
     for (change, status, text) in [
         (json!({"coe": null}), 400, "Requested COE type Unset is not supported."),
@@ -69,11 +71,11 @@ async fn what_cannot_be_is_refused_in_the_contracts_words() {
             400,
             "Network driver type cilium is not allowed, expecting a flannel/calico/unspecified network driver.",
         ),
-        (json!({"driver": "magic"}), 400, "Cluster driver (magic) not supported. Supported: kubernetes."),
+        (json!({"driver": "magic"}), 400, "Cluster driver (magic) not supported. Supported: {drivers}."),
         (
             json!({"image_id": "odd-driver"}),
             400,
-            "Cluster driver (k8s_capi_helm) not supported. Supported: kubernetes.",
+            "Cluster driver (k8s_capi_helm) not supported. Supported: {drivers}.",
         ),
         (json!({"image_id": "nothing"}), 400, "Image nothing could not be found."),
         (json!({"image_id": "secret"}), 403, "Not authorized for image secret."),
@@ -112,11 +114,11 @@ async fn what_cannot_be_is_refused_in_the_contracts_words() {
         ),
     ] {
         let refused = service.refused(MEMBER, COLLECTION, usual(change)).await;
-        assert_eq!(refused, (status, text.to_owned()));
+        assert_eq!(refused, (status, text.replace("{drivers}", &drivers)));
     }
     let (status, text) = service.refused(MEMBER, COLLECTION, usual(json!({"image_id": "plan9"}))).await;
     assert!(status == 400 && text.starts_with("Cluster type (vm, plan9, kubernetes) not supported."), "{text}");
-    let (status, text) = service.refused(MEMBER, COLLECTION, usual(json!({"coe": "mesos"}))).await;
+    let (status, text) = service.refused(MEMBER, COLLECTION, usual(json!({"server_type": "bm"}))).await;
     assert!(status == 400 && text.contains("Supported: (vm, ubuntu, kubernetes)"), "{text}");
     let (_, _, list) = service.ask(ADMIN, "GET /v1/clustertemplates", Value::Null).await;
     assert_eq!(list["clustertemplates"], json!([]), "nothing was written");
@@ -187,6 +189,8 @@ async fn a_patch_is_read_before_its_object_is_looked_for() {
 
 #[tokio::test]
 async fn a_patch_changes_what_it_names_after_the_same_checks() {
+    let drivers: Vec<_> = drivers::installed().iter().map(|driver| driver.name()).collect();
+    let drivers = drivers.join(", ");
     let service = Service::start().await;
     let made = service.template(MEMBER, json!({"labels": {"a": "1"}})).await;
     let line = format!("PATCH /v1/clustertemplates/{}", made["uuid"].as_str().unwrap());
@@ -217,10 +221,10 @@ async fn a_patch_changes_what_it_names_after_the_same_checks() {
         ),
         ("/public", json!("true"), 403, "Not authorized to set public or hidden flag for cluster template."),
         ("/user_id", json!("x"), 400, "'/user_id' is an internal attribute and can not be updated"),
-        ("/driver", json!("magic"), 400, "Cluster driver (magic) not supported. Supported: kubernetes."),
+        ("/driver", json!("magic"), 400, "Cluster driver (magic) not supported. Supported: {drivers}."),
     ] {
         let refused = service.refused(MEMBER, &line, json!([{"op": "replace", "path": path, "value": value}])).await;
-        assert_eq!(refused, (status, text.to_owned()));
+        assert_eq!(refused, (status, text.replace("{drivers}", &drivers)));
     }
     let (status, _, again) = service.ask(MEMBER, &line, json!([])).await;
     assert_eq!((status, &again["updated_at"]), (200, &body["updated_at"]), "an empty patch changes nothing");
