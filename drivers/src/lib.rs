@@ -47,6 +47,16 @@ pub trait Driver: Send + Sync {
     /// Every combination of server type, distribution and COE this driver makes.
     fn provides(&self) -> &'static [Provides];
 
+    /// Network drivers that a cluster template may ask for, the usual one first.
+    fn network_drivers(&self) -> &'static [&'static str] {
+        &["docker"]
+    }
+
+    /// Volume drivers that a cluster template may ask for.
+    fn volume_drivers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The labels this driver understands.
     fn labels(&self) -> &'static [Label];
 

@@ -46,7 +46,10 @@ fn devicemapper_needs_three_gibibytes() {
 #[test]
 fn an_unknown_driver_is_400() {
     let drivers: Vec<_> = drivers::installed().iter().map(|driver| driver.name()).collect();
-    refused(json!({"driver": "tractor"}), &format!("Cluster driver (tractor) not supported. Supported: {}.", drivers.join(", ")));
+    refused(
+        json!({"driver": "tractor"}),
+        &format!("Cluster driver (tractor) not supported. Supported: {}.", drivers.join(", ")),
+    );
 }
 
 #[test]

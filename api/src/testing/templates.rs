@@ -72,11 +72,7 @@ async fn what_cannot_be_is_refused_in_the_contracts_words() {
             "Network driver type cilium is not allowed, expecting a flannel/calico/unspecified network driver.",
         ),
         (json!({"driver": "magic"}), 400, "Cluster driver (magic) not supported. Supported: {drivers}."),
-        (
-            json!({"image_id": "odd-driver"}),
-            400,
-            "Cluster driver (k8s_capi_helm) not supported. Supported: {drivers}.",
-        ),
+        (json!({"image_id": "odd-driver"}), 400, "Cluster driver (k8s_capi_helm) not supported. Supported: {drivers}."),
         (json!({"image_id": "nothing"}), 400, "Image nothing could not be found."),
         (json!({"image_id": "secret"}), 403, "Not authorized for image secret."),
         (
