@@ -55,6 +55,16 @@ pub trait Driver: Send + Sync {
         false
     }
 
+    /// Network drivers that a cluster template may ask for, the usual one first.
+    fn network_drivers(&self) -> &'static [&'static str] {
+        &["docker"]
+    }
+
+    /// Volume drivers that a cluster template may ask for.
+    fn volume_drivers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The labels this driver understands.
     fn labels(&self) -> &'static [Label];
 

@@ -49,6 +49,14 @@ impl Driver for Kubernetes {
         PROVIDES
     }
 
+    fn network_drivers(&self) -> &'static [&'static str] {
+        &["flannel", "calico", "cilium"]
+    }
+
+    fn volume_drivers(&self) -> &'static [&'static str] {
+        &["cinder"]
+    }
+
     fn labels(&self) -> &'static [Label] {
         labels::LABELS
     }
