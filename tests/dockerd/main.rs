@@ -9,7 +9,8 @@ mod rig;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -50,11 +51,8 @@ impl Swarm {
         let keys = tempfile::tempdir().unwrap();
         let (login, token) = (CLOUD.login("demo"), CLOUD.token("demo"));
         let swarm = Self { rig, service, _left_alone: left_alone, login, token, name, keys, begun };
-        let (name, network) = (&swarm.name, swarm.rig.network());
-        swarm.openstack(&format!(
-            "coe cluster template create {name} --coe swarm-mode --image ubuntu-24.04 --external-network public \
-             --flavor m1.small --master-flavor m1.small --floating-ip-disabled --labels fixed_subnet_cidr={network} {more}"
-        ));
+        let name = &swarm.name;
+        swarm.template(name, "ubuntu-24.04", more);
         swarm.openstack(&format!(
             "coe cluster create {name} --cluster-template {name} --master-count {masters} --node-count {workers}"
         ));
@@ -62,6 +60,14 @@ impl Swarm {
         swarm.say("the cluster is complete");
         swarm.fetch_keys();
         Some(swarm)
+    }
+
+    fn template(&self, name: &str, image: &str, more: &str) {
+        let network = self.rig.network();
+        self.openstack(&format!(
+            "coe cluster template create {name} --coe swarm-mode --image {image} --external-network public \
+             --flavor m1.small --master-flavor m1.small --floating-ip-disabled --labels fixed_subnet_cidr={network} {more}"
+        ));
     }
 
     fn complete(&self) {
@@ -80,7 +86,7 @@ impl Swarm {
     }
 
     fn say(&self, what: &str) {
-        eprintln!("{} {:6.1} s: {what}", self.name, self.begun.elapsed().as_secs_f64());
+        tell(&format!("dockerd: {} {:6.1} s: {what}", self.name, self.begun.elapsed().as_secs_f64()));
     }
 
     fn openstack(&self, line: &str) -> String {
@@ -167,6 +173,11 @@ impl Swarm {
         let lines = String::from_utf8_lossy(&shown.stdout).into_owned();
         lines.lines().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect()
     }
+}
+
+/// Says it even when the test passes.
+fn tell(line: &str) {
+    let _unheard = writeln!(std::io::stderr(), "{line}");
 }
 
 fn text(output: &Output) -> String {
@@ -333,4 +344,44 @@ fn three_managers_outlive_one() {
         text(&shown).starts_with("1/1").then_some(())
     });
     swarm.say("the Swarm goes on");
+}
+
+#[test]
+fn an_upgrade_replaces_every_node_and_a_nodegroup_comes_and_goes() {
+    let Some(swarm) = Swarm::create(3, 1, "--master-lb-enabled") else { return };
+    let (name, manager) = (&swarm.name, swarm.master(1));
+    let settled = |what: &str, nodes: usize| {
+        wait_for(what, Duration::from_secs(200), || {
+            let shown = swarm.show();
+            let status = shown["status"].as_str().unwrap();
+            assert!(!status.ends_with("FAILED"), "{status}: {}\n{}", shown["status_reason"], swarm.rig.diary());
+            status.ends_with("COMPLETE").then_some(())
+        });
+        let there = swarm.nodes(&manager);
+        assert!(there.len() == nodes && there.iter().all(|node| node.contains(" Ready Active")), "{there:?}");
+    };
+    let ids = || -> BTreeSet<String> {
+        let shown = swarm.docker_at(&manager, &["node", "ls", "--format", "{{.ID}}"]);
+        text(&shown).lines().map(str::to_owned).collect()
+    };
+    swarm.openstack(&format!("coe nodegroup create {name} extra --node-count 1"));
+    settled("the nodegroup to be there", 5);
+    swarm.say("a nodegroup has joined");
+    swarm.openstack(&format!("coe nodegroup delete {name} extra"));
+    settled("the nodegroup to be gone", 4);
+    assert_eq!(swarm.show()["status_reason"], "Nodegroup extra was deleted");
+    swarm.say("it has left, and is forgotten");
+
+    let before = ids();
+    let later = format!("{name}-later");
+    swarm.template(&later, "debian-12", "--master-lb-enabled");
+    swarm.openstack(&format!("coe cluster upgrade {name} {later}"));
+    settled("the upgrade to end", 4);
+    assert_eq!(swarm.show()["status_reason"], "Stack UPDATE completed successfully");
+    let after = ids();
+    assert!(before.is_disjoint(&after), "{before:?} {after:?}");
+    let managers = swarm.nodes(&manager).into_iter().filter(|node| node.contains("Active ")).count();
+    assert_eq!(managers, 3, "{:?}", swarm.nodes(&manager));
+    swarm.health("the health to be told", |shown| shown["health_status"] == "HEALTHY");
+    swarm.say("every node is another one, and the Swarm the same");
 }

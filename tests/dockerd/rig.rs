@@ -38,7 +38,7 @@ impl Rig {
     /// Nothing, with the reason printed, where there can be no machines.
     pub(crate) fn start(matching: &str) -> Option<Self> {
         if let Some(why) = cannot() {
-            eprintln!("SKIPPED: {why}");
+            crate::tell(&format!("dockerd: SKIPPED: {why}"));
             return None;
         }
         let folder = tempfile::Builder::new().prefix("jeroboam-rig-").tempdir().unwrap();
