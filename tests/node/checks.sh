@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What the tests of node scripts share: checks, an API, and how scripts are run. Sourced from the root of the house.
 
+# shellcheck disable=SC2034 # the scripts that read this file use it
 UUID=11111111-2222-4333-8444-555555555555
 WORK=$(mktemp -d)
 SCRIPTS=$WORK/scripts
