@@ -38,7 +38,9 @@ fn what_clusters_made_is_gone_with_them() {
     // Keys sealed in the records; the cloud decides who acts. Beside it, keys in Barbican.
     let sealed = Service::start(&[]);
     let barbican = Service::start(&[("JEROBOAM__SECRETS__STORE", "barbican")]);
+    let mesos = Service::start(&[("JEROBOAM__DRIVERS__ENABLED", "mesos")]);
     scope(|lives| {
+        lives.spawn(|| of_mesos(&mesos));
         lives.spawn(|| as_the_service(&sealed));
         lives.spawn(|| as_the_requester(&sealed));
         lives.spawn(|| with_keys_in_barbican(&barbican));
@@ -63,6 +65,15 @@ fn as_the_service(service: &Service) {
     service.complete(&token, &cluster);
     assert_eq!(count("application_credentials", &cluster), 1);
     assert_eq!((count("trustee_users", &cluster), count("secrets", &cluster)), (0, 0));
+    service.gone(&token, &cluster);
+}
+
+/// Another COE, by a driver that is off unless it is named; its labels know nothing of credentials.
+fn of_mesos(service: &Service) {
+    let token = CLOUD.token("demo");
+    let request = json!({"coe": "mesos", "network_driver": "docker", "image_id": "debian-12"});
+    let cluster = service.cluster(&token, &service.template(&token, request), json!({}));
+    service.complete(&token, &cluster);
     service.gone(&token, &cluster);
 }
 

@@ -7,6 +7,9 @@ mod support;
 #[path = "../drivers/tests/kubernetes/combinations.rs"]
 #[allow(dead_code, reason = "the driver's own tests use the rest")]
 mod combinations;
+#[path = "../drivers/tests/swarm/combinations.rs"]
+#[allow(dead_code, reason = "the driver's own tests use the rest")]
+mod swarms;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,7 +138,11 @@ fn of_this_cloud(document: &mut Value) {
 
 /// The request that would make the stack of this combination.
 fn request(shape: &combinations::Shape) -> Value {
-    let stack = drivers::find("kubernetes").unwrap().stack(&shape.spec()).unwrap();
+    request_of("kubernetes", &shape.spec())
+}
+
+fn request_of(driver: &str, spec: &drivers::ClusterSpec) -> Value {
+    let stack = drivers::find(driver).unwrap().stack(spec).unwrap();
     let mut template = stack.template.clone();
     of_this_cloud(&mut template);
     let nested = |text: &String| match serde_json::from_str::<Value>(text) {
@@ -180,6 +187,19 @@ fn heat_accepts_a_sample_of_all_combinations() {
         assert_eq!(masters, shape.masters as usize, "{}", shape.name());
     }
     eprintln!("Heat accepts {} of {} combinations, all that were asked", sample.len(), all.len());
+}
+
+/// The same of swarms, whose graph is the same but for ports, volumes and names.
+#[test]
+fn heat_accepts_a_sample_of_swarms() {
+    let token = CLOUD.token("demo");
+    let every = std::env::var("JEROBOAM_TEST_EVERY").map_or(13, |text| text.parse().unwrap());
+    let sample: Vec<_> = swarms::all().step_by(every).collect();
+    assert!(sample.len() >= 12, "{}", sample.len());
+    for (shape, spec) in &sample {
+        let answer = preview(&token, &request_of("swarm", spec));
+        assert_eq!(answer.status, 200, "{}: {}", shape.name(), answer.text);
+    }
 }
 
 /// The check above can fail: in the template, in a member, and in what a property names.

@@ -30,7 +30,7 @@ const COLLECTION: &str = "clustertemplates";
 pub(crate) const FIELDS: &[Field] = &[
     Field::optional("uuid", Kind::Uuid),
     Field::optional("name", TEXT),
-    Field::optional("coe", Kind::OneOf(&["kubernetes", "swarm", "swarm-mode", "mesos"])),
+    Field::optional("coe", Kind::Coe),
     Field::mandatory("image_id", TEXT),
     Field::optional("flavor_id", TEXT),
     Field::optional("master_flavor_id", TEXT),

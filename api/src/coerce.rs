@@ -41,6 +41,8 @@ pub enum Kind {
     Texts,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// A container orchestration engine: one of the contract's, or one that a driver makes.
+    Coe,
     /// Comma separated IPv4 addresses.
     NameServers,
     /// Anything: the server sets it, whatever the client says.
@@ -52,6 +54,17 @@ const ITEMS: usize = 1000;
 
 /// Text of 1 to 255 characters, the usual field.
 pub const TEXT: Kind = Kind::Text { min: 1, max: 255 };
+
+/// The words for container orchestration engines: the contract's, and those of drivers.
+pub(crate) fn coes() -> Vec<&'static str> {
+    let mut words = vec!["kubernetes", "swarm", "swarm-mode", "mesos"];
+    for made in drivers::installed().into_iter().flat_map(drivers::Driver::provides) {
+        if !words.contains(&made.coe) {
+            words.push(made.coe);
+        }
+    }
+    words
+}
 
 impl Kind {
     /// The value in the form we keep.
@@ -75,6 +88,7 @@ impl Kind {
                 .and_then(|taints| taints.iter().map(entries).map(|taint| taint.map(Value::from)).collect()),
             Self::Texts => texts(value),
             Self::OneOf(words) => text(value).filter(|text| words.contains(text)).map(Value::from),
+            Self::Coe => text(value).filter(|text| coes().contains(text)).map(Value::from),
             Self::NameServers => text(value).and_then(name_servers).map(Value::from),
         };
         kept.ok_or_else(|| format!("Allowed: {}.", self.allowed()))
@@ -113,6 +127,7 @@ impl Kind {
             Self::Taints => "a list of objects with the strings key, value and effect".into(),
             Self::Texts => format!("a list of at most {ITEMS} strings of 1 to 255 characters"),
             Self::OneOf(words) => words.join(", "),
+            Self::Coe => coes().join(", "),
             Self::NameServers => "IPv4 addresses separated by commas".into(),
         }
     }

@@ -211,6 +211,7 @@ fn property(kind: Kind) -> ObjectBuilder {
         Kind::Taints => of(Type::Array).description(Some("Objects with the strings key, value (optional) and effect")),
         Kind::Texts => of(Type::Array),
         Kind::OneOf(words) => of(Type::String).enum_values(Some(words.iter().copied())),
+        Kind::Coe => of(Type::String).enum_values(Some(crate::coerce::coes())),
         Kind::NameServers => of(Type::String).description(Some("IPv4 addresses separated by commas")),
     }
 }

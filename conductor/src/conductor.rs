@@ -104,7 +104,7 @@ impl Conductor {
 fn enabled(names: &[String]) -> Result<Vec<&'static dyn Driver>> {
     let installed = drivers::installed();
     if names.is_empty() {
-        return Ok(installed);
+        return Ok(installed.into_iter().filter(|driver| !driver.is_beta()).collect());
     }
     let known: Vec<_> = installed.iter().map(|driver| driver.name()).collect();
     names
@@ -115,4 +115,20 @@ fn enabled(names: &[String]) -> Result<Vec<&'static dyn Driver>> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beta_must_be_named() {
+        let names = |asked: &[&str]| {
+            let asked: Vec<_> = asked.iter().map(|name| (*name).to_owned()).collect();
+            enabled(&asked).map(|drivers| drivers.iter().map(|driver| driver.name()).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&[]).unwrap(), ["kubernetes", "swarm"]);
+        assert_eq!(names(&["mesos"]).unwrap(), ["mesos"]);
+        assert!(names(&["nomad"]).unwrap_err().to_string().contains("installed: kubernetes, swarm, mesos"));
+    }
 }

@@ -1,5 +1,6 @@
 //! Prints what would be submitted to Heat for a combination: `cargo run -p drivers --example dump -- ubuntu-1m-1w-flannel`,
-//! or `swarm:ubuntu-1m-1w` for one in Swarm mode. `--list` prints the names of all combinations of Kubernetes.
+//! or `swarm:ubuntu-1m-1w` for one in Swarm mode, or
+//! `mesos:debian-3m-3w-lb-marathon` for one of Mesos. `--list` prints the names of all combinations of Kubernetes.
 
 use std::io::{Write, stdout};
 
@@ -7,6 +8,9 @@ use serde_json::json;
 
 #[path = "../tests/kubernetes/combinations.rs"]
 mod combinations;
+#[path = "../tests/mesos/shapes.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "the driver's own tests use the rest")]
+mod mesos;
 #[path = "../tests/swarm/combinations.rs"]
 mod swarm;
 
@@ -19,8 +23,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             continue;
         }
-        let (driver, spec) = match name.strip_prefix("swarm:") {
-            Some(name) => ("swarm", swarm::spec(name)),
+        let (driver, spec) = match name.split_once(':') {
+            Some(("mesos", name)) => {
+                ("mesos", mesos::every().into_iter().find(|shape| shape.name() == name).map(|shape| shape.spec()))
+            }
+            Some((_, name)) => ("swarm", swarm::spec(name)),
             None => ("kubernetes", combinations::Shape::named(&name).map(|shape| shape.spec())),
         };
         let spec = spec.ok_or_else(|| format!("no combination is called {name}"))?;

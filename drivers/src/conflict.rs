@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::label::{Kind, Label, boolean, examine};
+use crate::label::{Kind, Label, boolean, examine, list};
 use crate::{Desired, Problem};
 
 /// What a label cannot be together with.
@@ -30,6 +30,15 @@ pub enum Conflict {
         /// The values, booleans as `true` and `false`.
         values: &'static [&'static str],
     },
+    /// A word among the label's own, where another label's words lack one.
+    NeedsWord {
+        /// The label's word.
+        own: &'static str,
+        /// The other label's key.
+        label: &'static str,
+        /// The word it lacks.
+        word: &'static str,
+    },
     /// The label itself is absent, and a field or label has one of these values.
     AbsentWhen {
         /// A field of [`FIELDS`], or `labels.` and a key.
@@ -47,6 +56,7 @@ impl fmt::Display for Conflict {
             Self::When { own, field, values } => {
                 write!(f, "not {}{}where {field} is {}", own.join(" or "), gap(own), values.join(" or "))
             }
+            Self::NeedsWord { own, label, word } => write!(f, "{own} needs {word} in {label}"),
             Self::AbsentWhen { field, values } => write!(f, "needed where {field} is {}", values.join(" or ")),
         }
     }
@@ -95,6 +105,12 @@ impl Conflict {
                 let allowed = if own.is_empty() { "nothing".to_owned() } else { format!("not {}", own.join(" or ")) };
                 (label.key, format!("{allowed}, where {field} is {}", text(schema, desired, field)))
             }
+            Self::NeedsWord { own, label: other, word }
+                if words(desired, label.key).any(|item| item == *own)
+                    && words(desired, other).all(|item| item != *word) =>
+            {
+                (*other, format!("{}, {word} among them; {own} in labels.{} needs it", kind(other), label.key))
+            }
             Self::AbsentWhen { field, values } if !given && is_one(field, values) => {
                 (label.key, format!("{}; needed where {field} is {}", label.kind, text(schema, desired, field)))
             }
@@ -103,6 +119,11 @@ impl Conflict {
         let value = desired.label(key).unwrap_or_default().to_owned();
         Some(Problem { field: format!("labels.{key}"), value, allowed })
     }
+}
+
+/// The words of a label that is a list of them.
+fn words<'a>(desired: &'a Desired, key: &str) -> impl Iterator<Item = &'a str> {
+    desired.label(key).into_iter().flat_map(list)
 }
 
 /// The value of a field or label as conflicts compare it; a label's default where it is absent.

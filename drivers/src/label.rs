@@ -65,6 +65,10 @@ pub enum Kind {
     Hosts,
     /// A DNS name.
     DnsName,
+    /// An absolute path of plain words, without `.` and `..`.
+    Path,
+    /// A JSON object of texts whose keys are names of environment variables.
+    Environment,
     /// Printable text without blanks and without what a shell reads.
     Plain,
     /// Printable text on one line, at most 255 characters.
@@ -234,6 +238,8 @@ impl Kind {
             Self::Words => list(value).all(is_word),
             Self::SetOf { values } => list(value).all(|item| values.contains(&item)),
             Self::Hosts => list(value).all(|item| is_dns_name(item) || item.parse::<std::net::IpAddr>().is_ok()),
+            Self::Path => value.len() <= 255 && is_path(value),
+            Self::Environment => is_environment(value),
             Self::Plain => value.len() <= 255 && is_plain(value),
             Self::Text => value.len() <= 255,
             Self::Options => options(value).is_some(),
@@ -268,6 +274,8 @@ impl fmt::Display for Kind {
             Self::Words => f.write_str("comma separated words of letters, digits and ._-"),
             Self::SetOf { values } => write!(f, "comma separated words out of {}", values.join(", ")),
             Self::Hosts => f.write_str("comma separated DNS names and IP addresses"),
+            Self::Path => f.write_str("an absolute path of letters, digits and ._-/ without . and .. in it"),
+            Self::Environment => f.write_str("a JSON object of texts, as {\"NAME\": \"value\"}"),
             Self::Plain => f.write_str("printable ASCII text without blanks, quotes and the characters $`\\;&|<>(){}"),
             Self::Text => f.write_str("printable ASCII text on one line without @@, at most 255 characters"),
             Self::Options => f.write_str("--key=value options separated by spaces or commas, without quotes"),
@@ -328,6 +336,21 @@ fn option(text: &str) -> Option<(String, String)> {
     let key_ok = key.starts_with(|c: char| c.is_ascii_lowercase())
         && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     (key_ok && is_plain(value)).then(|| (key.to_owned(), value.to_owned()))
+}
+
+fn is_path(value: &str) -> bool {
+    value.strip_prefix('/').is_some_and(|rest| rest.split('/').all(|part| is_word(part) && part != "." && part != ".."))
+}
+
+/// The variables of an environment, if the text says no more.
+fn is_environment(value: &str) -> bool {
+    let name = |name: &String| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    serde_json::from_str::<BTreeMap<String, String>>(value).is_ok_and(|all| {
+        all.iter().all(|(key, text)| name(key) && !text.chars().any(char::is_control) && !text.contains("@@"))
+    })
 }
 
 /// Whether a text is one word of a command line, whatever reads it.
@@ -431,6 +454,13 @@ mod tests {
             (Kind::Words, "A,b-c", "a b"),
             (Kind::Hosts, "api.example.org,192.0.2.1", "api.example.org,*"),
             (Kind::Plain, "oidc:", "oidc: "),
+            (Kind::Path, "/var/lib/mesos/agent", "/var/../etc"),
+            (Kind::Path, "/a", "a"),
+            (Kind::Path, "/a.b", "/a/"),
+            (Kind::Environment, r#"{"A_1": "x y"}"#, r#"{"A_1": 1}"#),
+            (Kind::Environment, "{}", "[]"),
+            (Kind::Environment, r#"{"A": "it's"}"#, r#"{"A B": "x"}"#),
+            (Kind::Environment, r#"{"_": ""}"#, r#"{"A": "\u0040@X@@"}"#),
             (Kind::Text, "anything", "two\nlines"),
             (Kind::Text, "it's $fine here", "@@BOOTSTRAP_TOKEN@@"),
             (options, "--v=2 --feature-gates=A=true,B=false", "v=2"),

@@ -13,6 +13,7 @@ mod health;
 mod hot;
 mod kubernetes;
 mod label;
+mod mesos;
 mod node;
 mod render;
 mod spec;
@@ -49,20 +50,29 @@ pub trait Driver: Send + Sync {
     /// Every combination of server type, distribution and COE this driver makes.
     fn provides(&self) -> &'static [Provides];
 
+    /// Whether it is left out where the operator does not ask for it by name.
+    fn is_beta(&self) -> bool {
+        false
+    }
+
+    /// Network drivers that a cluster template may ask for, the usual one first.
+    fn network_drivers(&self) -> &'static [&'static str] {
+        &["docker"]
+    }
+
+    /// Volume drivers that a cluster template may ask for.
+    fn volume_drivers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The labels this driver understands.
     fn labels(&self) -> &'static [Label];
 
     /// Everything wrong with a request, all at once; empty when it can be built.
     fn check(&self, desired: &Desired) -> Vec<Problem>;
 
-    /// What the user should know of these labels besides what the schema says: values, or parts of them, that come to
-    /// nothing. Each is a sentence's part that begins with the label, `labels.<key>`.
-    fn warnings(&self, _labels: &BTreeMap<String, String>) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// What the user should know of the fields of a request that can be built: those without effect, and those that mean
-    /// another thing than they used to.
+    /// What the user should know of a request that can be built: what it says and has no effect, or means another thing
+    /// than it used to. Labels of no effect at all are spoken of elsewhere.
     fn notes(&self, _: &Desired) -> Vec<String> {
         Vec::new()
     }
@@ -199,7 +209,7 @@ fn unsupported(driver: &str, cause: &str) -> RenderError {
 /// Every driver of this build.
 #[must_use]
 pub fn installed() -> Vec<&'static dyn Driver> {
-    vec![&kubernetes::Kubernetes, &swarm::Swarm]
+    vec![&kubernetes::Kubernetes, &swarm::Swarm, &mesos::Mesos]
 }
 
 /// The driver of this name.
@@ -252,6 +262,7 @@ mod tests {
         for coe in ["swarm", "swarm-mode"] {
             assert_eq!(resolve("vm", "debian", coe).map(|driver| driver.name()), Some("swarm"));
         }
+        assert_eq!(resolve("vm", "ubuntu", "mesos").map(|driver| driver.name()), Some("mesos"));
         assert!(resolve("bm", "ubuntu", "kubernetes").is_none());
         assert!(resolve("vm", "windows", "kubernetes").is_none());
         assert!(resolve("vm", "ubuntu", "nomad").is_none());

@@ -45,7 +45,7 @@ fn devicemapper_needs_three_gibibytes() {
 
 #[test]
 fn an_unknown_driver_is_400() {
-    refused(json!({"driver": "tractor"}), "Cluster driver (tractor) not supported. Supported: kubernetes.");
+    refused(json!({"driver": "tractor"}), "Cluster driver (tractor) not supported. Supported: kubernetes, swarm.");
 }
 
 #[test]

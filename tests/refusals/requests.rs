@@ -161,9 +161,9 @@ fn an_unknown_coe() {
 
 #[test]
 fn a_coe_without_a_driver() {
-    for coe in ["swarm", "swarm-mode", "mesos"] {
-        let words = [&*format!("Cluster type (vm, ubuntu, {coe}) not supported."), "(vm, ubuntu, kubernetes)"];
-        template_refused(json!({"coe": coe, "network_driver": "docker"}), 400, &words);
+    for coe in ["swarm", "swarm-mode"] {
+        let words = [&*format!("Cluster type (bm, ubuntu, {coe}) not supported."), "(vm, ubuntu, kubernetes)"];
+        template_refused(json!({"coe": coe, "network_driver": "docker", "server_type": "bm"}), 400, &words);
     }
 }
 

@@ -116,7 +116,7 @@ async fn what_cannot_be_is_refused_in_the_contracts_words() {
     }
     let (status, text) = service.refused(MEMBER, COLLECTION, usual(json!({"image_id": "plan9"}))).await;
     assert!(status == 400 && text.starts_with("Cluster type (vm, plan9, kubernetes) not supported."), "{text}");
-    let (status, text) = service.refused(MEMBER, COLLECTION, usual(json!({"coe": "mesos"}))).await;
+    let (status, text) = service.refused(MEMBER, COLLECTION, usual(json!({"server_type": "bm"}))).await;
     assert!(status == 400 && text.contains("Supported: (vm, ubuntu, kubernetes)"), "{text}");
     let (_, _, list) = service.ask(ADMIN, "GET /v1/clustertemplates", Value::Null).await;
     assert_eq!(list["clustertemplates"], json!([]), "nothing was written");

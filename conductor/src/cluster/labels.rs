@@ -28,8 +28,7 @@ pub(super) fn warnings(driver: &dyn Driver, desired: &Desired) -> Option<String>
     let labels = &desired.labels;
     let obsolete = drivers::examine(driver.labels(), labels).obsolete;
     let obsolete = obsolete.iter().map(|label| format!("labels.{} has no effect: {}", label.key, label.instead));
-    let all = driver.notes(desired).into_iter().chain(obsolete).chain(unknown(driver, labels));
-    let all: Vec<_> = all.chain(driver.warnings(labels)).collect();
+    let all: Vec<_> = driver.notes(desired).into_iter().chain(obsolete).chain(unknown(driver, labels)).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 
@@ -84,6 +83,16 @@ mod tests {
         );
         assert!(text.contains("labels.swarm_strategy has no effect"), "{text}");
         assert!(!warnings(swarm, &coe("swarm-mode")).unwrap().contains("classic"));
+    }
+
+    #[test]
+    fn labels_that_the_conductor_itself_reads_have_an_effect_with_every_driver() {
+        for driver in drivers::installed() {
+            let labels = [("min_node_count", "1"), ("max_node_count", "5"), ("boot_volume_size", "20")];
+            let desired = Desired { coe: driver.name().into(), ..desired(&labels) };
+            let text = warnings(driver, &desired).unwrap_or_default();
+            assert!(!text.contains("labels."), "{}: {text}", driver.name());
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use drivers::Driver;
 use serde::{Deserialize, Serialize};
 
 use super::ClusterTemplate;
@@ -74,14 +75,6 @@ pub struct Draft {
     /// Name of the driver; absent means one that fits.
     pub driver: Option<String>,
 }
-
-/// Network plugins of each COE, the usual one first.
-const NETWORK_DRIVERS: [(&str, &[&str]); 4] = [
-    ("kubernetes", &["flannel", "calico", "cilium"]),
-    ("swarm", &["docker"]),
-    ("swarm-mode", &["docker"]),
-    ("mesos", &["docker"]),
-];
 
 /// The smallest container volume in GiB that the storage driver devicemapper works with.
 const DEVICEMAPPER_GIB: u32 = 3;
@@ -175,16 +168,15 @@ impl Draft {
                 "Server type {server_type} is not supported, expecting a vm/bm/unspecified server type."
             )));
         }
-        self.check_network_driver(config)?;
-        let volume_driver = self.volume_driver.as_deref();
-        match (self.coe.as_deref(), volume_driver) {
-            (_, None) | (Some("kubernetes"), Some("cinder")) => {}
-            (coe, Some(driver)) => {
-                let expected = if coe == Some("kubernetes") { "cinder/unspecified" } else { "unspecified" };
-                return Err(Error::invalid(format!(
-                    "Volume driver type {driver} is not supported, expecting a {expected} volume driver."
-                )));
-            }
+        let maker = self.maker()?;
+        self.check_network_driver(maker, config)?;
+        if let Some(driver) = self.volume_driver.as_deref()
+            && !maker.volume_drivers().contains(&driver)
+        {
+            let expected = [maker.volume_drivers(), &["unspecified"]].concat().join("/");
+            return Err(Error::invalid(format!(
+                "Volume driver type {driver} is not supported, expecting a {expected} volume driver."
+            )));
         }
         let size = self.docker_volume_size;
         if self.docker_storage_driver.as_deref() == Some("devicemapper")
@@ -197,12 +189,17 @@ impl Draft {
         Ok(())
     }
 
-    fn check_network_driver(&mut self, config: &config::ClusterTemplate) -> Result<()> {
+    /// A driver that makes clusters of this COE, whatever else is asked for.
+    fn maker(&self) -> Result<&'static dyn Driver> {
         let coe = self.coe.as_deref().unwrap_or("Unset");
-        let Some((_, supported)) = NETWORK_DRIVERS.iter().find(|(name, _)| *name == coe) else {
-            return Err(Error::invalid(format!("Requested COE type {coe} is not supported.")));
-        };
-        let is_kubernetes = coe == "kubernetes";
+        let makes = |driver: &&'static dyn Driver| driver.provides().iter().any(|made| made.coe == coe);
+        let unsupported = || Error::invalid(format!("Requested COE type {coe} is not supported."));
+        drivers::installed().into_iter().find(makes).ok_or_else(unsupported)
+    }
+
+    fn check_network_driver(&mut self, maker: &dyn Driver, config: &config::ClusterTemplate) -> Result<()> {
+        let supported = maker.network_drivers();
+        let is_kubernetes = self.coe.as_deref() == Some("kubernetes");
         let usual = || {
             let usual = &config.kubernetes_default_network_driver;
             if is_kubernetes { usual.clone() } else { supported[0].to_owned() }
@@ -252,6 +249,28 @@ mod tests {
             check(|draft| draft.server_type = Some("pod".into())).unwrap_err(),
             "Server type pod is not supported, expecting a vm/bm/unspecified server type."
         );
+    }
+
+    #[test]
+    fn other_coes_have_their_own_drivers() {
+        let swarm = |change: fn(&mut Draft)| {
+            check(|draft| {
+                draft.coe = Some("swarm".into());
+                change(draft);
+            })
+        };
+        assert!(swarm(|draft| draft.network_driver = Some("docker".into())).is_ok());
+        assert_eq!(
+            swarm(|draft| draft.network_driver = Some("flannel".into())).unwrap_err(),
+            "Network driver type flannel is not supported, expecting a docker/unspecified network driver."
+        );
+        for driver in ["rexray", "cinder"] {
+            let refused = check(|draft| {
+                (draft.coe, draft.volume_driver) = (Some("swarm-mode".into()), Some(driver.into()));
+            });
+            let says = format!("Volume driver type {driver} is not supported, expecting a unspecified volume driver.");
+            assert_eq!(refused.unwrap_err(), says);
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use crate::{Conflict, Label, LabelKind as Kind};
 /// GiB of a volume.
 pub(crate) const SIZE: Kind = Kind::Integer { min: 0, max: 65_536 };
 
+const COUNT: Kind = Kind::Integer { min: 0, max: 10_000 };
+
 /// They.
 pub(crate) const LABELS: [Label; 20] = [
     Label::new("api_master_lb_allowed_cidrs", Kind::CidrList, "", "As master_lb_allowed_cidrs."),
@@ -59,8 +61,8 @@ pub(crate) const LABELS: [Label; 20] = [
         "",
         "A floating IP for the API's load balancer; empty means as floating_ip_enabled.",
     ),
-    Label::obsolete("max_node_count", "the nodegroup's own max_node_count"),
-    Label::obsolete("min_node_count", "the nodegroup's own min_node_count"),
+    Label::new("max_node_count", COUNT, "", "Most workers of the default nodegroup; empty means no limit."),
+    Label::new("min_node_count", COUNT, "0", "Least workers of the default nodegroup."),
     Label::new(
         "node_reports",
         Kind::Boolean,
@@ -100,6 +102,31 @@ pub(crate) const LABELS: [Label; 20] = [
         "How servers of a nodegroup are spread over hosts.",
     ),
 ];
+
+/// As [`with`], but for the one of that key, which means nothing to the COE.
+pub(crate) const fn without<const N: usize>(key: &str, own: &[Label]) -> [Label; N] {
+    assert!(N + 1 == LABELS.len() + own.len(), "N is not the number of all labels but one");
+    let mut all = [LABELS[0]; N];
+    let (mut index, mut from) = (0, 0);
+    while index < N {
+        if from < LABELS.len() && same(LABELS[from].key, key) {
+            from += 1;
+        }
+        all[index] = if from < LABELS.len() { LABELS[from] } else { own[from - LABELS.len()] };
+        (index, from) = (index + 1, from + 1);
+    }
+    all
+}
+
+/// Whether the texts are the same.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut index = 0;
+    while index < one.len() && index < other.len() && one[index] == other[index] {
+        index += 1;
+    }
+    index == one.len() && index == other.len()
+}
 
 /// These with a COE's own; `N` is the number of both.
 pub(crate) const fn with<const N: usize>(own: &[Label]) -> [Label; N] {

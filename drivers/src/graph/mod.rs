@@ -59,7 +59,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) spec: &'a ClusterSpec,
     /// The port of the API; the first of `listeners` is on it.
     pub(crate) api_port: u16,
-    /// What a load balancer listens to, if there is one.
+    /// What a load balancer listens to, if there is one: the API first, which `api_cidrs` may use, then what only
+    /// `service_cidrs` may.
     pub(crate) listeners: Vec<Listener>,
     /// Networks from which the API may be used; none means any.
     pub(crate) api_cidrs: Vec<String>,

@@ -23,26 +23,28 @@ pub(crate) fn masters(desired: &Desired, most: u32, reason: &str, problems: &mut
 
 /// The combination is one that the driver provides.
 pub(crate) fn combination(desired: &Desired, provides: &[Provides], problems: &mut Vec<Problem>) {
-    let any = |field: fn(&Provides) -> &'static str| {
-        let mut words: Vec<&str> = Vec::new();
-        for word in provides.iter().map(field) {
-            if !words.contains(&word) {
-                words.push(word);
-            }
-        }
-        match words.split_last() {
-            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-            _ => words.concat(),
+    let mut one_of = |field: &str, value: &str, words: Vec<&'static str>| {
+        if !words.contains(&value) {
+            problems.push(problem(field, value, &any(&words)));
         }
     };
-    let mut provided = |field: &str, value: &str, of: fn(&Provides) -> &'static str| {
-        if !provides.iter().any(|provided| of(provided) == value) {
-            problems.push(problem(field, value, &any(of)));
+    one_of("image_id.os_distro", &desired.os_distro, provides.iter().map(|made| made.os_distro).collect());
+    one_of("server_type", &desired.server_type, provides.iter().map(|made| made.server_type).collect());
+    one_of("coe", &desired.coe, provides.iter().map(|made| made.coe).collect());
+}
+
+/// Words as a part of a sentence, each once.
+fn any(words: &[&str]) -> String {
+    let mut each: Vec<&str> = Vec::new();
+    for word in words {
+        if !each.contains(word) {
+            each.push(word);
         }
-    };
-    provided("image_id.os_distro", &desired.os_distro, |provided| provided.os_distro);
-    provided("server_type", &desired.server_type, |provided| provided.server_type);
-    provided("coe", &desired.coe, |provided| provided.coe);
+    }
+    match each.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => each.concat(),
+    }
 }
 
 /// The storage driver, which is overlay2 everywhere; `who` has left the others behind.

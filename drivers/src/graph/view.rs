@@ -21,6 +21,8 @@ pub(super) struct View {
     network: Network,
     rules: Vec<Rule>,
     server_group_policy: String,
+    /// Whether the COE's API speaks TLS.
+    tls: bool,
     load_balancer: Option<LoadBalancer>,
     floating: Floating,
     api_port: u16,
@@ -81,8 +83,15 @@ struct Network {
 struct LoadBalancer {
     provider: String,
     algorithm: String,
+    listeners: Vec<Balanced>,
+}
+
+/// A listener and who may use it; no networks mean that anybody may.
+#[derive(Serialize)]
+struct Balanced {
+    #[serde(flatten)]
+    listener: Listener,
     allowed_cidrs: Vec<String>,
-    listeners: Vec<Listener>,
 }
 
 /// A port that a load balancer listens to and hands on to the same port of the masters.
@@ -192,6 +201,7 @@ impl View {
             rules: rules(&reach),
             network: network(plan),
             server_group_policy: labels.text("server_group_policies").to_owned(),
+            tls: !spec.desired.tls_disabled,
             load_balancer: balanced.then(|| load_balancer(plan, labels)),
             floating,
             api_port: plan.api_port,
@@ -317,20 +327,29 @@ fn load_balancer(plan: &Plan<'_>, labels: Labels<'_>) -> LoadBalancer {
     let ovn = provider == "ovn";
     let algorithm = labels.some("octavia_lb_algorithm");
     let algorithm = algorithm.unwrap_or_else(|| if ovn { "SOURCE_IP_PORT" } else { "ROUND_ROBIN" }.to_owned());
-    let mut allowed_cidrs = plan.api_cidrs.clone();
-    if !allowed_cidrs.is_empty() {
-        // Nodes come through the balancer too.
-        allowed_cidrs.push(plan.subnet_cidr.clone());
-        allowed_cidrs.sort();
-        allowed_cidrs.dedup();
-    }
     let watched = labels.flag("octavia_lb_healthcheck") != Some(false);
     let plain = Monitor { r#type: "TCP", url_path: None };
-    let listeners = plan.listeners.iter().map(|listener| Listener {
-        monitor: listener.monitor.filter(|_| watched).map(|monitor| if ovn { plain } else { monitor }),
-        ..listener.clone()
+    let listeners = plan.listeners.iter().enumerate().map(|(index, listener)| Balanced {
+        listener: Listener {
+            monitor: listener.monitor.filter(|_| watched).map(|monitor| if ovn { plain } else { monitor }),
+            ..listener.clone()
+        },
+        allowed_cidrs: if index == 0 && plan.api_cidrs.is_empty() {
+            Vec::new()
+        } else {
+            with_subnet(if index == 0 { &plan.api_cidrs } else { &plan.service_cidrs }, &plan.subnet_cidr)
+        },
     });
-    LoadBalancer { provider: provider.to_owned(), algorithm, allowed_cidrs, listeners: listeners.collect() }
+    LoadBalancer { provider: provider.to_owned(), algorithm, listeners: listeners.collect() }
+}
+
+/// The networks and the cluster's subnet: nodes come through the balancer too.
+fn with_subnet(networks: &[String], subnet: &str) -> Vec<String> {
+    let mut all = networks.to_vec();
+    all.push(subnet.to_owned());
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn group(plan: &Plan<'_>, group: &NodegroupSpec) -> Group {

@@ -49,6 +49,14 @@ impl Driver for Kubernetes {
         PROVIDES
     }
 
+    fn network_drivers(&self) -> &'static [&'static str] {
+        &["flannel", "calico", "cilium"]
+    }
+
+    fn volume_drivers(&self) -> &'static [&'static str] {
+        &["cinder"]
+    }
+
     fn labels(&self) -> &'static [Label] {
         labels::LABELS
     }
@@ -57,8 +65,8 @@ impl Driver for Kubernetes {
         check::desired(desired)
     }
 
-    fn warnings(&self, labels: &BTreeMap<String, String>) -> Vec<String> {
-        settings::warnings(settings::labels(labels))
+    fn notes(&self, desired: &Desired) -> Vec<String> {
+        settings::notes(settings::labels(&desired.labels))
     }
 
     fn stack(&self, spec: &ClusterSpec) -> Result<Stack, RenderError> {

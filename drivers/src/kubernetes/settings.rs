@@ -142,21 +142,20 @@ fn admission_plugins(asked: &[String]) -> String {
 }
 
 /// What comes to nothing, though nothing is wrong with it.
-pub(super) fn warnings(labels: Labels<'_>) -> Vec<String> {
-    let mut warnings = Vec::new();
+pub(super) fn notes(labels: Labels<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
     let asked = labels.list("admission_control_list");
     let dropped: Vec<_> =
         DROPPED_PLUGINS.iter().copied().filter(|plugin| asked.iter().any(|asked| asked == plugin)).collect();
     if !dropped.is_empty() {
         let dropped = dropped.join(", ");
-        warnings
-            .push(format!("labels.admission_control_list is taken without {dropped}, which Kubernetes has no more"));
+        notes.push(format!("labels.admission_control_list is taken without {dropped}, which Kubernetes has no more"));
     }
     let of_packages = ["cni_plugins_url", "containerd_tarball_url", "kube_packages_url", "kube_tarball_url"];
     let unused =
         of_packages.iter().filter(|key| labels.text("kube_install") == "image" && !labels.text(key).is_empty());
-    warnings.extend(unused.map(|key| format!("labels.{key} has no effect: kube_install is image")));
-    warnings
+    notes.extend(unused.map(|key| format!("labels.{key} has no effect: kube_install is image")));
+    notes
 }
 
 #[cfg(test)]

@@ -123,17 +123,17 @@ fn labels_of_old_templates_are_accepted_with_a_reason() {
 
 #[test]
 fn what_comes_to_nothing_is_told() {
-    let warnings = |labels: &[(&str, &str)]| {
+    let notes = |labels: &[(&str, &str)]| {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        drivers::find("kubernetes").unwrap().warnings(&labels)
+        drivers::find("kubernetes").unwrap().notes(&Desired { labels, ..desired() })
     };
     let plugins = [("admission_control_list", "PodPreset,AlwaysPullImages,PodSecurityPolicy")];
     let text =
         "labels.admission_control_list is taken without PodPreset, PodSecurityPolicy, which Kubernetes has no more";
-    assert_eq!(warnings(&plugins), [text]);
+    assert_eq!(notes(&plugins), [text]);
     let archive = ("kube_tarball_url", "https://example.org/k.tgz");
-    assert_eq!(warnings(&[archive]), ["labels.kube_tarball_url has no effect: kube_install is image"]);
-    assert_eq!(warnings(&[archive, ("kube_install", "packages")]), [""; 0]);
+    assert_eq!(notes(&[archive]), ["labels.kube_tarball_url has no effect: kube_install is image"]);
+    assert_eq!(notes(&[archive, ("kube_install", "packages")]), [""; 0]);
 }
 
 #[test]

@@ -110,6 +110,10 @@ pub(crate) fn value(random: &mut Random, kind: LabelKind) -> String {
             _ => format!("{}.example.org", random.name()),
         }),
         LabelKind::DnsName => format!("{}.{}", random.name(), random.name()),
+        LabelKind::Path => format!("/{}/{}", random.name(), random.text("abcXYZ019_-", 1, 12)),
+        LabelKind::Environment => {
+            format!(r#"{{"A_{}": "{}"}}"#, random.name(), random.text("abc XYZ019'$`;&|<>(){}", 0, 30))
+        }
         LabelKind::Plain => random.text("abcXYZ019:#/+=%^~[]*?!,._-", 1, 30),
         LabelKind::Text => {
             format!("{}{}", random.name(), random.text("abcXYZ019 '\"`$\\;&|<>(){}#%:/+=^~[]*?!,._-", 0, 60))
@@ -166,6 +170,10 @@ fn wrong(random: &mut Random, kind: LabelKind) -> Option<String> {
         LabelKind::SetOf { values } => vec!["no-such-word".into(), format!("{},", values[0])],
         LabelKind::Hosts => vec!["*.example.org".into(), "a_b".into(), "a,,b".into()],
         LabelKind::DnsName => vec!["Upper.case".into(), "-a.b".into(), "a..b".into(), "a b".into()],
+        LabelKind::Path => vec!["a/b".into(), "/".into(), "/a/../b".into(), "/a b".into(), "/a/".into()],
+        LabelKind::Environment => {
+            vec!["A=b".into(), "[]".into(), r#"{"A": 1}"#.into(), r#"{"A B": "c"}"#.into(), r#"{"A": "\n"}"#.into()]
+        }
         LabelKind::Plain => vec!["a b".into(), "$(id)".into(), "a'b".into(), long],
         LabelKind::Text => vec!["two\nlines".into(), "@@TOKEN@@".into(), "x".repeat(256), "caf\u{e9}".into()],
         LabelKind::Options => vec!["v=2".into(), "--V=2".into(), "--v='2'".into(), "--v=2 3".into()],
@@ -331,6 +339,12 @@ impl<'a> Draft<'a> {
                 self.set(field, values);
                 label.key
             }
+            Conflict::NeedsWord { own, label: other, .. } => {
+                self.give(label);
+                self.desired.labels.insert(label.key.to_owned(), own.to_owned());
+                self.take(other);
+                other
+            }
             Conflict::AbsentWhen { field, values } => {
                 self.take(label.key);
                 self.set(field, values);
@@ -349,6 +363,12 @@ impl<'a> Draft<'a> {
                     let other = self.label(other);
                     let value = value(self.random, other.kind);
                     self.desired.labels.insert(other.key.to_owned(), value);
+                }
+                Conflict::NeedsWord { label: other, word, .. } if !is_fixed(other) => {
+                    self.desired.labels.insert(other.to_owned(), word.to_owned());
+                }
+                Conflict::NeedsWord { .. } if !is_fixed(label.key) => {
+                    self.desired.labels.remove(label.key);
                 }
                 Conflict::AbsentWhen { .. } if !is_fixed(label.key) => {
                     let value = value(self.random, label.kind);
@@ -370,7 +390,7 @@ impl<'a> Draft<'a> {
     fn found(&self, but: Option<&'static str>) -> Option<(&'static Label, Conflict)> {
         let all = self.schema.iter().flat_map(|label| label.conflicts.iter().map(move |conflict| (label, *conflict)));
         let refused = |label: &Label, conflict: Conflict| match conflict {
-            Conflict::Without { label: other } => other,
+            Conflict::Without { label: other } | Conflict::NeedsWord { label: other, .. } => other,
             _ => label.key,
         };
         all.filter(|(label, conflict)| but != Some(refused(label, *conflict)))
@@ -385,6 +405,13 @@ impl<'a> Draft<'a> {
             Conflict::When { own, field, values } => {
                 let own_value = self.desired.labels.get(label.key).map_or("", String::as_str);
                 given && (own.is_empty() || own.contains(&own_value)) && values.contains(&self.get(field).as_str())
+            }
+            Conflict::NeedsWord { own, label: other, word } => {
+                let has = |key: &str, word: &str| {
+                    let value = self.desired.labels.get(key).map_or("", String::as_str);
+                    value.split(',').any(|item| item.trim() == word)
+                };
+                has(label.key, own) && !has(other, word)
             }
             Conflict::AbsentWhen { field, values } => !given && values.contains(&self.get(field).as_str()),
         }

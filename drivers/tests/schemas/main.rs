@@ -106,6 +106,10 @@ fn schemas_are_whole() {
                         assert!(!other.conflicts.contains(&back), "{place}: said by both");
                     }
                     Conflict::Without { label: other } => assert!(is_label(other) && *other != label.key, "{place}"),
+                    Conflict::NeedsWord { own, label: other, word } => {
+                        let other = schema.iter().find(|label| label.key == *other).unwrap();
+                        assert!(other.key != label.key && label.kind.takes(own) && other.kind.takes(word), "{place}");
+                    }
                     Conflict::When { field, values, .. } | Conflict::AbsentWhen { field, values } => {
                         let of_label = field.strip_prefix("labels.").is_some_and(is_label);
                         assert!(CONFLICT_FIELDS.contains(field) || of_label, "{place}");
