@@ -84,9 +84,9 @@ fn a_cluster_by_the_unmodified_client() {
     openstack(&format!("coe cluster resize {name} 3"));
     let count = || service.show(&token, &name)["node_count"].as_u64();
     let at_rest = || service.show(&token, &name)["status"] == "UPDATE_COMPLETE";
-    wait_for("three agents", Duration::from_secs(180), || (at_rest() && count() == Some(3)).then_some(()));
+    wait_for("three agents", Duration::from_secs(600), || (at_rest() && count() == Some(3)).then_some(()));
     openstack(&format!("coe cluster resize {name} 1"));
-    wait_for("one agent", Duration::from_secs(180), || (at_rest() && count() == Some(1)).then_some(()));
+    wait_for("one agent", Duration::from_secs(600), || (at_rest() && count() == Some(1)).then_some(()));
     wait_for("their machines to be gone", Duration::from_secs(30), || (machines(&uuid).len() == 4).then_some(()));
 
     openstack(&format!("coe nodegroup create {name} gpu --node-count 2 --role worker"));
@@ -95,10 +95,10 @@ fn a_cluster_by_the_unmodified_client() {
         (answer.status == 200).then(|| answer.json()["status"].as_str().unwrap_or_default().to_owned())
     };
     let made = || status("gpu").filter(|status| status == "CREATE_COMPLETE").map(|_| ());
-    wait_for("the nodegroup", Duration::from_secs(180), made);
+    wait_for("the nodegroup", Duration::from_secs(600), made);
     assert_eq!(machines(&uuid).len(), 6);
     openstack(&format!("coe nodegroup delete {name} gpu"));
-    wait_for("the nodegroup to be gone", Duration::from_secs(180), || status("gpu").is_none().then_some(()));
+    wait_for("the nodegroup to be gone", Duration::from_secs(600), || status("gpu").is_none().then_some(()));
 
     openstack(&format!("coe cluster delete {name}"));
     service.absent(&token, &uuid);

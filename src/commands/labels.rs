@@ -7,7 +7,7 @@ use drivers::{Driver, Label, LabelKind};
 use serde_json::{Value, json};
 
 /// Widths of the columns of the two tables; with gaps of two, lines have at most 118 characters.
-const IN_USE: [(&str, usize); 4] = [("LABEL", 33), ("VALUES", 26), ("DEFAULT", 14), ("MEANING", 39)];
+const IN_USE: [(&str, usize); 4] = [("LABEL", 34), ("VALUES", 26), ("DEFAULT", 14), ("MEANING", 39)];
 const OBSOLETE: [(&str, usize); 2] = [("LABEL", 37), ("INSTEAD", 79)];
 
 /// Prints the labels of the driver of that name, or of all.

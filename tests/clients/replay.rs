@@ -34,7 +34,7 @@ impl Client {
 
     /// Asks again until the cluster has left these states, and reads each answer in full.
     pub(crate) fn polls(&self, version: Option<&str>, uuid: &str, pending: &[&str], target: &str) -> Value {
-        wait_for("the cluster to change", std::time::Duration::from_secs(180), || {
+        wait_for("the cluster to change", std::time::Duration::from_secs(600), || {
             let shown = self.sends(version, &format!("GET /clusters/{uuid}"), None, 200).json();
             strict_cluster(&shown);
             let status = shown["status"].as_str().unwrap();
@@ -49,7 +49,7 @@ impl Client {
         let mut headers = vec![("x-auth-token", self.token.as_str())];
         headers.extend(version.as_deref().map(|version| ("openstack-api-version", version)));
         let url = format!("{}/clusters/{uuid}", self.service.endpoint());
-        wait_for("the cluster to be gone", std::time::Duration::from_secs(180), || {
+        wait_for("the cluster to be gone", std::time::Duration::from_secs(600), || {
             let answer = request("GET", &url, &headers, None);
             (answer.status == 404).then_some(())
         });

@@ -131,7 +131,7 @@ fn terraform_keeps_nodegroups() {
     let made = client.sends(READ, &format!("POST {all}"), Some(body), 202).json();
     let uuid = made["uuid"].as_str().unwrap();
     let settled = |pending: &str, target: &str| {
-        crate::support::wait_for("the nodegroup", std::time::Duration::from_secs(180), || {
+        crate::support::wait_for("the nodegroup", std::time::Duration::from_secs(600), || {
             let shown = client.sends(READ, &format!("GET {all}/{uuid}"), None, 200).json();
             let status = shown["status"].as_str().unwrap();
             assert!([pending, target].contains(&status), "{shown}");
@@ -146,7 +146,7 @@ fn terraform_keeps_nodegroups() {
     client.sends(READ, &format!("PATCH {all}/{uuid}"), Some(limits), 202);
     settled("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE");
     client.sends(READ, &format!("DELETE {all}/{uuid}"), None, 204);
-    crate::support::wait_for("the nodegroup to be gone", std::time::Duration::from_secs(180), || {
+    crate::support::wait_for("the nodegroup to be gone", std::time::Duration::from_secs(600), || {
         let listed = client.sends(READ, &format!("GET {all}"), None, 200).json();
         (listed["nodegroups"].as_array().unwrap().len() == 2).then_some(())
     });

@@ -72,7 +72,7 @@ impl Swarm {
 
     fn complete(&self) {
         let end = Instant::now() + Duration::from_secs(150);
-        wait_for("the cluster to settle", Duration::from_secs(180), || {
+        wait_for("the cluster to settle", Duration::from_secs(600), || {
             let shown = self.service.show(&self.token, &self.name);
             let status = shown["status"].as_str().unwrap().to_owned();
             assert!(

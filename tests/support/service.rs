@@ -214,7 +214,7 @@ impl Service {
 
     /// Waits until the cluster has settled, and gives it.
     pub fn settled(&self, token: &str, cluster: &str) -> Value {
-        wait_for("the cluster to settle", Duration::from_secs(180), || {
+        wait_for("the cluster to settle", Duration::from_secs(600), || {
             let shown = self.show(token, cluster);
             (!shown["status"].as_str().unwrap().ends_with("IN_PROGRESS")).then_some(shown)
         })
