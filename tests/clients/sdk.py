@@ -31,7 +31,7 @@ def refused(status, call, *words):
 
 
 def settled(cluster, status):
-    for _ in range(300):
+    for _ in range(1200):
         cluster = coe.get_cluster(cluster)
         if not cluster.status.endswith('IN_PROGRESS'):
             assert cluster.status == status, cluster
@@ -41,7 +41,7 @@ def settled(cluster, status):
 
 
 def gone(cluster):
-    for _ in range(300):
+    for _ in range(1200):
         if coe.find_cluster(cluster.id) is None:
             return
         time.sleep(0.5)
