@@ -291,3 +291,23 @@ fn what_controllers_inside_the_cluster_made_goes_with_it() {
         assert_eq!(CLOUD.call("lookups", &token, "DELETE", &format!("{path}?cascade=true"), None).status, 204);
     }
 }
+
+/// What an operator no longer enables is made no more; what there is of it goes on, and can be deleted.
+#[test]
+fn clusters_outlive_their_drivers_place_in_the_configuration() {
+    let mut service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let template = service.template(&token, json!({}));
+    let cluster = service.cluster(&token, &template, json!({"node_count": 0}));
+    service.complete(&token, &cluster);
+    service.restart_with("JEROBOAM__DRIVERS__ENABLED", "swarm");
+    let body = json!({"name": unique("late"), "cluster_template_id": template});
+    let refused = service.call(&token, "POST", "/clusters", Some(&body));
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(refused.text.contains("Supported: "), "{}", refused.text);
+    let body = json!({"node_count": 1});
+    let resized = service.call(&token, "POST", &format!("/clusters/{cluster}/actions/resize"), Some(&body));
+    assert_eq!(resized.status, 202, "{}", resized.text);
+    service.updated(&token, &cluster);
+    service.gone(&token, &cluster);
+}

@@ -57,21 +57,18 @@ impl Conductor {
         Ok(Self { config, db, cloud, tokens, sealer, wake, trustees, drivers, engine })
     }
 
-    /// The enabled drivers.
+    /// The enabled drivers: those that new templates and clusters may have.
     #[must_use]
     pub fn drivers(&self) -> &[&'static dyn Driver] {
         &self.drivers
     }
 
-    /// The enabled driver of that name.
+    /// The driver of that name, for what was made by it: enabled or not, as clusters outlive a change of configuration.
     ///
     /// # Errors
-    /// Invalid, in the contract's words.
+    /// Invalid: this release has none of that name.
     pub fn driver(&self, name: &str) -> Result<&'static dyn Driver> {
-        self.drivers.iter().copied().find(|driver| driver.name() == name).ok_or_else(|| {
-            let names: Vec<_> = self.drivers.iter().map(|driver| driver.name()).collect();
-            Error::invalid(format!("Cluster driver ({name}) not supported. Supported: {}.", names.join(", ")))
-        })
+        drivers::find(name).ok_or_else(|| Error::invalid(format!("This release has no cluster driver {name}.")))
     }
 
     /// Seals a text so that it opens only with the same context, as `cluster/<uuid>/credential`.

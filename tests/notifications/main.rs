@@ -5,7 +5,7 @@ mod rabbit;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -14,12 +14,13 @@ use std::time::Duration;
 use rabbit::Rabbit;
 use serde_json::{Value, json};
 use support::cloud::CLOUD;
-use support::service::Service;
+use support::service::{Service, tail};
 use support::{unique, wait_for};
 
 /// Another service of the cloud.
 struct Listener {
     process: Child,
+    errors: tempfile::NamedTempFile,
     lines: Receiver<Value>,
     /// By cluster and identifier, in the order of their arrival.
     heard: Vec<Value>,
@@ -27,12 +28,13 @@ struct Listener {
 
 impl Listener {
     fn start(rabbit: &Rabbit) -> Self {
+        let errors = tempfile::NamedTempFile::new().unwrap();
         let mut process = Command::new(CLOUD.text("/paths/python"))
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/notifications/listen.py"))
             .arg(rabbit.url("rabbit"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(errors.reopen().unwrap())
             .spawn()
             .unwrap();
         let (sender, lines) = channel();
@@ -45,41 +47,54 @@ impl Listener {
                 }
             }
         });
-        Self { process, lines, heard: Vec::new() }
+        Self { process, errors, lines, heard: Vec::new() }
     }
 
-    /// Waits until this has been heard of the cluster, and gives all of it; no identifier twice.
+    /// Waits until all of this has been heard of the cluster, and nothing else, and gives it in that order. What goes by
+    /// different queues, one for each priority, may overtake each other; what goes by one may not.
     fn hears(&mut self, cluster: &str, expected: &[(&str, &str, &str)]) -> Vec<Value> {
-        wait_for("the notifications", Duration::from_secs(60), || {
+        // A listener whose broker was away comes back after a pause that has grown.
+        let about = wait_for("the notifications", Duration::from_secs(180), || {
             self.heard.extend(self.lines.try_iter());
-            let about: Vec<_> =
-                self.heard.iter().filter(|event| event["payload"]["target"]["id"] == cluster).cloned().collect();
-            (about.len() >= expected.len()).then_some(())
-        });
-        let mut seen = BTreeMap::new();
-        let about = self.heard.iter().filter(|event| event["payload"]["target"]["id"] == cluster);
-        let about: Vec<_> = about
-            .filter(|event| seen.insert(event["metadata"]["message_id"].to_string(), ()).is_none())
-            .cloned()
-            .collect();
-        let told = about.iter().map(|event| {
-            let text = |value: &Value| value.as_str().unwrap().to_owned();
-            (text(&event["event_type"]), text(&event["priority"]), text(&event["payload"]["outcome"]))
+            let about = self.about(cluster);
+            (about.len() >= expected.len()).then_some(about)
         });
         let expected: Vec<_> = expected
             .iter()
             .map(|(action, priority, outcome)| {
-                (format!("magnum.cluster.{action}"), (*priority).to_owned(), (*outcome).to_owned())
+                [&format!("magnum.cluster.{action}"), *priority, *outcome].map(str::to_owned)
             })
             .collect();
-        assert_eq!(told.collect::<Vec<_>>(), expected);
-        about
+        let told = |event: &Value| {
+            [&event["event_type"], &event["priority"], &event["payload"]["outcome"]]
+                .map(|value| value.as_str().unwrap().to_owned())
+        };
+        for queue in ["INFO", "ERROR"] {
+            let told: Vec<_> = about.iter().map(told).filter(|[_, priority, _]| priority == queue).collect();
+            let expected: Vec<_> = expected.iter().filter(|[_, priority, _]| priority == queue).cloned().collect();
+            assert_eq!(told, expected);
+        }
+        let find = |wanted: &[String; 3]| about.iter().find(|event| told(event) == *wanted).cloned();
+        expected.iter().filter_map(find).collect()
+    }
+
+    /// All that was heard of the cluster, no identifier twice.
+    fn about(&self, cluster: &str) -> Vec<Value> {
+        let mut seen = BTreeSet::new();
+        let about = self.heard.iter().filter(|event| event["payload"]["target"]["id"] == cluster);
+        about.filter(|event| seen.insert(event["metadata"]["message_id"].to_string())).cloned().collect()
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
         let _gone = self.process.kill().and_then(|()| self.process.wait());
+        if std::thread::panicking() {
+            eprintln!(
+                "the listener's words end:\n{}",
+                tail(&std::fs::read_to_string(self.errors.path()).unwrap_or_default())
+            );
+        }
     }
 }
 

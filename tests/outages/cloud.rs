@@ -106,6 +106,35 @@ fn the_services_of_look_ups_are_away() {
     assert_eq!(service.call(&token, "POST", "/clustertemplates", Some(&body)).status, 201);
 }
 
+/// A cluster is deleted all the same: Octavia is asked again, whatever it answered, and not for ever.
+#[test]
+fn load_balancers_cannot_be_deleted() {
+    let relay = Relay::start();
+    let service = behind(&relay);
+    let token = CLOUD.token("demo");
+    let template = service.template(&token, json!({"labels": {"node_reports": "false"}}));
+    let made = || service.cluster(&token, &template, json!({"node_count": 0}));
+    for (cluster, in_time) in [made(), made()].into_iter().zip([true, false]) {
+        service.complete(&token, &cluster);
+        let trouble = relay.trouble("lookups", Trouble::Status(400));
+        assert_eq!(service.call(&token, "DELETE", &format!("/clusters/{cluster}"), None).status, 204);
+        wait_for("Octavia to be asked several times", Duration::from_secs(60), || {
+            let tries = &service.rows("SELECT max(attempt) FROM operation WHERE kind = 'cluster.delete'")[0][0];
+            (tries.as_i64() > Some(2)).then_some(())
+        });
+        let shown = service.show(&token, &cluster);
+        assert_eq!(shown["status"], "DELETE_IN_PROGRESS");
+        assert!(shown["status_reason"].as_str().unwrap().contains("Octavia"), "{shown}");
+        if in_time {
+            drop(trouble);
+        } else {
+            service.write("UPDATE operation SET created_at = datetime('now', '-6 minutes')");
+        }
+        service.absent(&token, &cluster);
+    }
+    assert!(service.log().contains("load balancers made inside the cluster, if any, stay"));
+}
+
 /// A token that we believe and the cloud no longer does is the client's to renew.
 #[test]
 fn the_cloud_refuses_a_token_that_was_believed() {

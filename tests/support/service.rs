@@ -74,6 +74,14 @@ impl Service {
         self.process = Some(command.spawn().unwrap());
     }
 
+    /// Ends the process as a crash does, and starts it again with an option changed or added.
+    pub fn restart_with(&mut self, option: &str, value: &str) {
+        self.kill();
+        self.environment.retain(|(name, _)| name != option);
+        self.environment.push((option.to_owned(), value.to_owned()));
+        self.restart();
+    }
+
     /// Runs another command of the program with the same configuration, to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.program().args(arguments).output().unwrap()

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use crate::column::now;
 use crate::openstack::octavia::{self, LoadBalancer};
 use crate::openstack::{Kind, Result, Service, Session, neutron};
-use crate::operation::{Next, StepResult, Work};
+use crate::operation::{Failure, Next, StepResult, Work};
 use crate::{Conductor, Error};
 
 /// How long they are waited for, from the beginning of the delete; then the stack is deleted all the same.
@@ -23,15 +23,21 @@ pub(super) async fn remove(conductor: &Conductor, work: &Work) -> StepResult {
         return Ok(Next::Done);
     }
     let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
-    let left = begin(conductor, work, &session).await?;
-    if left == 0 {
-        return Ok(Next::Done);
+    let late = now() - work.operation.created_at > PATIENCE;
+    match begin(conductor, work, &session).await {
+        Ok(0) => Ok(Next::Done),
+        Ok(left) if late => {
+            tracing::warn!(left, "load balancers of the cluster are still there; going on without them");
+            Ok(Next::Done)
+        }
+        Ok(_) => Ok(Next::Wait(PAUSE)),
+        Err(error) if late => {
+            tracing::warn!(error = %error.chain(), "load balancers made inside the cluster, if any, stay");
+            Ok(Next::Done)
+        }
+        // Whatever it is: a cluster is not kept because of what is not its own.
+        Err(error) => Err(Failure::Later(error)),
     }
-    if now() - work.operation.created_at > PATIENCE {
-        tracing::warn!(left, "load balancers of the cluster are still there; going on without them");
-        return Ok(Next::Done);
-    }
-    Ok(Next::Wait(PAUSE))
 }
 
 /// Asks for the deletion of those that are there, and says how many that are. Where there is no Octavia, or it does not
@@ -50,14 +56,16 @@ pub(super) async fn begin(conductor: &Conductor, work: &Work, session: &Session)
         }
         all => all.map_err(Error::from)?,
     };
-    let mut left = 0;
+    let (mut left, mut trouble) = (0, None);
     for balancer in all.iter().filter(|balancer| ours(&balancer.description)) {
         left += 1;
-        if balancer.provisioning_status != "PENDING_DELETE" {
-            delete(session, balancer, ours).await.map_err(Error::from)?;
+        if balancer.provisioning_status != "PENDING_DELETE"
+            && let Err(error) = delete(session, balancer, ours).await
+        {
+            trouble.get_or_insert(error);
         }
     }
-    Ok(left)
+    trouble.map_or(Ok(left), |error| Err(error.into()))
 }
 
 /// One that is being changed is asked for again the next time.

@@ -164,7 +164,9 @@ async fn again(
         "Heat failed to delete the stack; asking again"
     );
     // Controllers that still ran may have made more of them.
-    balancers::begin(conductor, work, session).await?;
+    if let Err(error) = balancers::begin(conductor, work, session).await {
+        tracing::warn!(error = %error.chain(), "load balancers made inside the cluster cannot be deleted");
+    }
     heat::delete(session, &stack.stack_name, &stack.id).await?;
     operation::store::set_progress(&conductor.db, &work.operation.uuid, serde_json::json!({"tries": tries + 1}))
         .await?;

@@ -271,7 +271,8 @@ pub struct Quota {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Drivers {
-    /// Names of the enabled drivers; empty means all.
+    /// Names of the drivers that new templates and clusters may have; empty means all that are not beta. Clusters that
+    /// are there go on with theirs.
     pub enabled: Vec<String>,
     /// What to do with a label no driver knows.
     pub labels_unknown: LabelsUnknown,

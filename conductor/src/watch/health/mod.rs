@@ -85,7 +85,7 @@ struct Patient {
 
 impl Look<'_> {
     async fn at_all(&self) -> Result<()> {
-        let installed = self.conductor.drivers();
+        let installed = drivers::installed();
         let drivers: Vec<&str> =
             installed.iter().filter(|driver| driver.health() != Health::Unasked).map(|driver| driver.name()).collect();
         if drivers.is_empty() {
