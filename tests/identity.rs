@@ -139,6 +139,30 @@ fn a_token_that_dies_too_soon_is_named() {
     service.gone(&fresh, &cluster);
 }
 
+/// A token opens nothing once its time is over, though it was believed a moment before; what it asked for goes on.
+#[test]
+fn a_token_s_time_runs_out() {
+    let service = service("service");
+    let template = service.template(&CLOUD.token("demo"), json!({}));
+    let end = chrono::Utc::now() + chrono::TimeDelta::seconds(10);
+    let lent = CLOUD.application_credential_until("demo", Some(end));
+    let cluster = service.cluster(&lent.token, &template, json!({"node_count": 0}));
+    let status = || service.call(&lent.token, "GET", "/clusters", None).status;
+    let last = wait_for("the token's time to be over", Duration::from_secs(60), || {
+        let began = chrono::Utc::now();
+        match status() {
+            // Keystone counts whole seconds.
+            200 => assert!(began < end, "believed beyond its time"),
+            status => return Some(status),
+        }
+        None
+    });
+    assert_eq!(last, 401);
+    let token = CLOUD.token("demo");
+    service.complete(&token, &cluster);
+    service.gone(&token, &cluster);
+}
+
 /// What the nodes of a requester's cluster hold opens, here, its certificates and its health, and nothing else.
 #[test]
 fn a_trustee_s_token_opens_its_cluster_s_certificates_and_tells_its_health_only() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::http::{Answer, request};
@@ -93,9 +94,15 @@ impl Cloud {
 
     /// A new application credential of the user with all its roles.
     pub fn application_credential(&'static self, user: &str) -> Lent {
+        self.application_credential_until(user, None)
+    }
+
+    /// The same, until that moment: the tokens by it end then too.
+    pub fn application_credential_until(&'static self, user: &str, end: Option<DateTime<Utc>>) -> Lent {
         let path = format!("/v3/users/{}/application_credentials", self.user(user));
         let token = self.token(user);
-        let body = json!({"application_credential": {"name": super::unique("ci")}});
+        let end = end.map(|end| end.format("%Y-%m-%dT%H:%M:%S%.6f").to_string());
+        let body = json!({"application_credential": {"name": super::unique("ci"), "expires_at": end}});
         let answer = self.call("keystone", &token, "POST", &path, Some(&body));
         assert_eq!(answer.status, 201, "{}", answer.text);
         let made = &answer.json()["application_credential"];
