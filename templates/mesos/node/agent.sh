@@ -69,7 +69,7 @@ step_agent() {
     group=$(tr -c 'A-Za-z0-9_.-' _ <<<"$NODEGROUP_NAME")
     words=(
         --master="$(masters_url)" --ip="$NODE_ADDRESS" --port=5051 --hostname="$NODE_ADDRESS" --work_dir="$MESOS_WORK_DIR"
-        --containerizers="$(containerizers)" --executor_registration_timeout=5mins --attributes="nodegroup:${group%_}"
+        --containerizers="$(containerizers)" --executor_registration_timeout=5mins --attributes="nodegroup:${group%_};node:$NODE_NAME"
     )
     [[ -z $MESOS_ISOLATION ]] || words+=(--isolation="$MESOS_ISOLATION")
     [[ -z $MESOS_IMAGE_PROVIDERS ]] || words+=(
@@ -80,6 +80,10 @@ step_agent() {
         put 644 /etc/mesos/executor-environment.json <<<"$EXECUTOR_ENVIRONMENT"
         words+=(--executor_environment_variables=file:///etc/mesos/executor-environment.json)
     }
+    if [[ $MESOS_TLS != true ]]; then
+        agent_credential | put 600 /etc/mesos/credential.json
+        words+=(--credential=file:///etc/mesos/credential.json)
+    fi
     write_executor_certificate
     # Executors have no certificate for clients, and none but masters reach the port from outside.
     libprocess_environment false | put 600 /etc/mesos/agent.env
