@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use drivers::Health;
 
-use crate::docker::Swarm;
+use super::facts::Facts;
+use crate::docker::{Member, Swarm};
 use crate::link::{Fault, endpoints};
 use crate::mesos::{self, Leader, Way};
 use crate::nodegroup::MASTER;
@@ -30,22 +31,19 @@ impl Coe {
         let cluster = &work.cluster;
         let api = cluster.api_address.as_deref().unwrap_or_default();
         let health = conductor.driver(&cluster.driver).map_err(away)?.health();
-        let identity = match health {
-            Health::Mesos if !mesos::has_tls(api) => None,
-            _ => Some(certificate::identity(conductor, &cluster.uuid).await.map_err(away)?),
+        let identity = if Facts::of(cluster).map_err(away)?.desired.tls_disabled {
+            None
+        } else {
+            Some(certificate::identity(conductor, &cluster.uuid).await.map_err(away)?)
         };
         let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&cluster.uuid)).await.map_err(away)?;
         let masters = work.nodegroups.iter().filter(|group| group.role == MASTER);
         let mut hosts: Vec<String> = masters.flat_map(|group| group.node_addresses.0.clone()).collect();
         hosts.extend(nodes.into_iter().filter(|node| node.role == MASTER).flat_map(|node| node.addresses.0));
-        match (health, identity) {
-            (Health::Docker, Some(identity)) => {
-                Swarm::reach(&endpoints(api, &hosts), &identity, DEADLINE).await.map(Self::Swarm)
-            }
-            (Health::Mesos, identity) => {
-                Leader::reach(&Way::to(api, &hosts, identity, DEADLINE)).await.map(Self::Mesos)
-            }
-            _ => Err(Fault::Unreachable("this COE is told nothing".to_owned())),
+        match health {
+            Health::Docker => Swarm::reach(&endpoints(api, &hosts), identity.as_ref(), DEADLINE).await.map(Self::Swarm),
+            Health::Mesos => Leader::reach(&Way::to(api, &hosts, identity, DEADLINE)).await.map(Self::Mesos),
+            Health::Unasked => Err(Fault::Unreachable("this COE is told nothing".to_owned())),
         }
     }
 
@@ -58,11 +56,20 @@ impl Coe {
         }
     }
 
-    /// Lets the node of that name run things again; none is fine.
-    pub(super) async fn restore(&self, name: &str) -> Result<(), Fault> {
+    /// Gives the node of that name the availability that it had `before` it was drained; none is fine.
+    pub(super) async fn restore(&self, name: &str, before: &str) -> Result<(), Fault> {
         match self {
-            Self::Swarm(swarm) => swarm.restore(name).await,
+            Self::Swarm(swarm) => swarm.restore(name, before).await,
+            Self::Mesos(_) if before == mesos::DRAINING => Ok(()),
             Self::Mesos(leader) => leader.restore(name).await,
+        }
+    }
+
+    /// How far the node of that name may run things, in the COE's words; nothing where there is none.
+    pub(super) fn availability(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Swarm(swarm) => swarm.named(name).next().map(Member::availability),
+            Self::Mesos(leader) => leader.availability(name).map(str::to_owned),
         }
     }
 

@@ -66,6 +66,7 @@ pub(crate) async fn drain(conductor: &Conductor, work: &Work, names: Vec<String>
     let spent = now().timestamp().saturating_sub(leaving.began);
     let faults = match Coe::reach(conductor, work).await {
         Ok(coe) => {
+            note_before(conductor, work, &coe, &leaving).await?;
             let left = u64::try_from(limit.saturating_sub(spent)).unwrap_or_default();
             drain_each(&coe, &mut leaving, Duration::from_secs(left)).await
         }
@@ -107,17 +108,17 @@ pub(crate) async fn settle(conductor: &Conductor, work: &Work, prefix: &str, pre
     complain(conductor, work, "unforgotten", faults).await
 }
 
-/// Lets the nodes that this operation has drained, and that are in the COE still, run things again. Where that cannot be
-/// done, the log says so.
+/// Lets the nodes that this operation has drained, and that are in the COE still, run things again as they did before.
+/// Where that cannot be done, the log says so.
 pub(crate) async fn give_back(conductor: &Conductor, work: &Work) {
     let drained = work.operation.progress.as_ref().and_then(|progress| progress.get("drained"));
-    let drained: BTreeMap<String, bool> =
+    let drained: BTreeMap<String, String> =
         drained.and_then(|noted| serde_json::from_value(noted.clone()).ok()).unwrap_or_default();
-    let drained: BTreeSet<String> = drained.into_keys().collect();
     if drained.is_empty() {
         return;
     }
-    let faults = attempts(conductor, work, &drained, &Act::Restore).await;
+    let names = drained.keys().cloned().collect();
+    let faults = attempts(conductor, work, &names, &Act::Restore { before: &drained }).await;
     if !faults.is_empty() {
         tracing::warn!(nodes = ?faults, "nodes that stay may still be drained");
     }
@@ -127,8 +128,8 @@ pub(crate) async fn give_back(conductor: &Conductor, work: &Work) {
 enum Act<'a> {
     /// They are forgotten, and so are those of the nodegroup with that prefix that are neither alive nor `present`.
     Forget { prefix: &'a str, present: &'a [String] },
-    /// They run things again.
-    Restore,
+    /// They run things again, as far as they did before: their availability by their names.
+    Restore { before: &'a BTreeMap<String, String> },
 }
 
 impl Act<'_> {
@@ -142,7 +143,7 @@ impl Act<'_> {
         for name in nodes {
             let done = match self {
                 Self::Forget { .. } => coe.remove(&name).await,
-                Self::Restore => coe.restore(&name).await,
+                Self::Restore { before } => coe.restore(&name, before.get(&name).map_or("", String::as_str)).await,
             };
             if let Err(fault) = done {
                 faults.insert(name, fault.to_string());
@@ -232,13 +233,22 @@ fn is_of(name: &str, prefix: &str) -> bool {
     index.and_then(|index| index.parse().ok()).is_some_and(|index| node_name(prefix, index) == name)
 }
 
-/// Notes who leaves, before anything is asked of them, so that it can be taken back.
+/// Notes who leaves.
 async fn note(conductor: &Conductor, work: &Work, leaving: &Leaving) -> Result<()> {
     let json = serde_json::to_value(leaving).map_err(crate::Error::internal)?;
+    operation::store::note(&conductor.db, &work.operation.uuid, |progress| progress["leaving"] = json).await.map(drop)
+}
+
+/// Notes what those who leave ran before anything is asked of them, so that it can be taken back.
+async fn note_before(conductor: &Conductor, work: &Work, coe: &Coe, leaving: &Leaving) -> Result<()> {
+    let members = leaving.nodes.iter().filter_map(|name| Some((name, coe.availability(name)?)));
+    let found: Vec<_> = members.collect();
     let note = |progress: &mut Value| {
-        progress["leaving"] = json;
-        for name in &leaving.nodes {
-            progress["drained"][name] = true.into();
+        for (name, availability) in found {
+            // Only the first look is one before the draining.
+            if progress["drained"][name].is_null() {
+                progress["drained"][name] = availability.into();
+            }
         }
     };
     operation::store::note(&conductor.db, &work.operation.uuid, note).await.map(drop)

@@ -29,10 +29,8 @@ const SUMMARY: &str = "/state-summary";
 /// The operators' API.
 const OPERATORS: &str = "/api/v1";
 
-/// Whether the API is spoken to with TLS.
-pub(crate) fn has_tls(api_address: &str) -> bool {
-    !api_address.starts_with("http://")
-}
+/// The availability of an agent that is not to run things.
+pub(crate) const DRAINING: &str = "drain";
 
 /// How to come to the masters of a cluster.
 #[derive(Clone)]
@@ -243,6 +241,11 @@ impl Leader {
 
     fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Agent> {
         self.agents.iter().filter(move |agent| agent.name == name)
+    }
+
+    /// Whether the agent of that name takes tasks: [`DRAINING`] where it gives or has given up what it ran.
+    pub(crate) fn availability(&self, name: &str) -> Option<&'static str> {
+        self.named(name).next().map(|agent| if agent.drain == Drain::Unasked { "active" } else { DRAINING })
     }
 
     /// Has the agent of that name give up what it runs; tasks have at most `grace` to end. True when nothing runs on it any

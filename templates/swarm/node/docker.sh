@@ -29,13 +29,15 @@ install_docker_ce() {
 # os_release KEY: what the system says of itself.
 os_release() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$ROOT/etc/os-release"; }
 
-# Only managers listen to the network, and only to holders of a client certificate of the cluster. No live-restore: a
-# swarm's nodes cannot have it.
+# Only managers listen to the network, and only to holders of a client certificate of the cluster, unless its owner
+# wants no TLS. No live-restore: a swarm's nodes cannot have it.
 daemon_configuration() {
     local hosts='"unix:///run/docker.sock"' tls='' registries=''
     if [[ $NODE_ROLE == master ]]; then
         hosts+=", $(json "tcp://$NODE_ADDRESS:$SWARM_API_PORT")"
-        tls="
+        tls='
+  "tls": false,'
+        [[ $SWARM_TLS != true ]] || tls="
   \"tlsverify\": true,
   \"tlscacert\": \"$PKI/ca.crt\",
   \"tlscert\": \"$PKI/docker.crt\",
@@ -55,14 +57,15 @@ END
 }
 
 step_docker() {
-    local configuration
+    local configuration wants=''
     configuration=$(daemon_configuration)
     put 644 /etc/docker/daemon.json <<<"$configuration"
+    ! locks || { write_unlock_unit && wants=' jeroboam-unlock.service'; }
     # Instead of the packages' unit: that one names hosts, which the configuration does too, and wants a socket unit.
     put 644 /etc/systemd/system/docker.service <<END
 [Unit]
 Description=Docker
-Wants=network-online.target containerd.service
+Wants=network-online.target containerd.service$wants
 After=network-online.target containerd.service
 RequiresMountsFor=/var/lib/docker
 StartLimitIntervalSec=0

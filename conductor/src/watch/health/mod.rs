@@ -25,7 +25,7 @@ use crate::cluster::{self, Changes, HealthStatus};
 use crate::column::now;
 use crate::docker::Swarm;
 use crate::link::{Identity, endpoints};
-use crate::mesos::{self, Leader, Way};
+use crate::mesos::{Leader, Way};
 use crate::nodegroup::{self, MASTER};
 use crate::{Conductor, Result, lease};
 use finding::Finding;
@@ -38,17 +38,22 @@ const BATCH: u64 = 200;
 /// Opened identities kept at most.
 const IDENTITIES: u64 = 2000;
 
+/// Looks at all clusters once, unless another conductor is about to.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn look(conductor: &Conductor) -> Result<()> {
+    let look = Look::of(conductor);
+    look.at_all().await?;
+    lease::store::release(&conductor.db, LEASE_NAME, &look.holder).await
+}
+
 pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) {
     let settings = &conductor.config.health;
     if settings.poll_interval_s == 0 {
         return;
     }
-    let look = Look {
-        conductor: &conductor,
-        holder: super::holder(),
-        identities: Cache::builder().max_capacity(IDENTITIES).time_to_idle(Duration::from_secs(3600)).build(),
-        deadline: Duration::from_secs(settings.timeout_s.max(1)),
-    };
+    let look = Look::of(&conductor);
     let mut tick = tokio::time::interval(Duration::from_secs(settings.poll_interval_s));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -93,7 +98,16 @@ struct Groups {
     workers: Vec<(String, u32)>,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    fn of(conductor: &'a Conductor) -> Self {
+        Self {
+            conductor,
+            holder: super::holder(),
+            identities: Cache::builder().max_capacity(IDENTITIES).time_to_idle(Duration::from_secs(3600)).build(),
+            deadline: Duration::from_secs(conductor.config.health.timeout_s.max(1)),
+        }
+    }
+
     async fn at_all(&self) -> Result<()> {
         let installed = drivers::installed();
         let drivers: Vec<&str> =
@@ -167,22 +181,23 @@ impl Look<'_> {
         let Ok(driver) = self.conductor.driver(&patient.cluster.driver) else {
             return finding::unknown("The cluster's driver is not installed");
         };
-        let api = &patient.cluster.api_address;
-        match (driver.health(), &patient.identity) {
-            (Health::Docker, Some(identity)) => {
-                match Swarm::reach(&endpoints(api, &patient.groups.masters), identity, self.deadline).await {
-                    Ok(swarm) => finding::of_members(swarm.members()),
-                    Err(fault) => finding::of_fault(&fault),
-                }
+        let (api, masters) = (&patient.cluster.api_address, &patient.groups.masters);
+        let tls = patient.cluster.has_tls();
+        let identity = patient.identity.as_ref().filter(|_| tls);
+        match driver.health() {
+            Health::Docker | Health::Mesos if tls && identity.is_none() => {
+                finding::unknown("The cluster's certificates cannot be used")
             }
-            (Health::Mesos, identity) if identity.is_some() || !mesos::has_tls(api) => {
-                let identity = identity.clone().filter(|_| mesos::has_tls(api));
+            Health::Docker => match Swarm::reach(&endpoints(api, masters), identity, self.deadline).await {
+                Ok(swarm) => finding::of_members(swarm.members()),
+                Err(fault) => finding::of_fault(&fault),
+            },
+            Health::Mesos => {
                 // Half of the time, so that one that hangs leaves time for what the others say.
-                let way = Way::to(api, &patient.groups.masters, identity, self.deadline / 2);
-                self.at_masters(&way, patient, &driver.probes(&patient.cluster.labels.0, mesos::has_tls(api))).await
+                let way = Way::to(api, masters, identity.cloned(), self.deadline / 2);
+                self.at_masters(&way, patient, &driver.probes(&patient.cluster.labels.0, tls)).await
             }
-            (Health::Docker | Health::Mesos, _) => finding::unknown("The cluster's certificates cannot be used"),
-            (Health::Unasked, _) => finding::unknown("Clusters of this driver are not asked"),
+            Health::Unasked => finding::unknown("Clusters of this driver are not asked"),
         }
     }
 
