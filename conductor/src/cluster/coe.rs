@@ -7,7 +7,7 @@ use drivers::Health;
 use super::facts::Facts;
 use crate::docker::{Member, Swarm};
 use crate::link::{Fault, endpoints};
-use crate::mesos::{self, Leader, Way};
+use crate::mesos::{Leader, Way};
 use crate::nodegroup::MASTER;
 use crate::operation::Work;
 use crate::{Conductor, certificate, node};
@@ -56,20 +56,19 @@ impl Coe {
         }
     }
 
-    /// Gives the node of that name the availability that it had `before` it was drained; none is fine.
-    pub(super) async fn restore(&self, name: &str, before: &str) -> Result<(), Fault> {
-        match self {
-            Self::Swarm(swarm) => swarm.restore(name, before).await,
-            Self::Mesos(_) if before == mesos::DRAINING => Ok(()),
-            Self::Mesos(leader) => leader.restore(name).await,
-        }
-    }
-
-    /// How far the node of that name may run things, in the COE's words; nothing where there is none.
+    /// What the node of that name is let run; nothing where there is none.
     pub(super) fn availability(&self, name: &str) -> Option<String> {
         match self {
             Self::Swarm(swarm) => swarm.named(name).next().map(Member::availability),
-            Self::Mesos(leader) => leader.availability(name).map(str::to_owned),
+            Self::Mesos(leader) => leader.named(name).next().map(|agent| agent.availability().to_owned()),
+        }
+    }
+
+    /// Lets the node of that name run what it did when its availability was that; none is fine.
+    pub(super) async fn restore(&self, name: &str, availability: &str) -> Result<(), Fault> {
+        match self {
+            Self::Swarm(swarm) => swarm.restore(name, availability).await,
+            Self::Mesos(leader) => leader.restore(name, availability).await,
         }
     }
 

@@ -29,9 +29,6 @@ const SUMMARY: &str = "/state-summary";
 /// The operators' API.
 const OPERATORS: &str = "/api/v1";
 
-/// The availability of an agent that is not to run things.
-pub(crate) const DRAINING: &str = "drain";
-
 /// How to come to the masters of a cluster.
 #[derive(Clone)]
 pub(crate) struct Way {
@@ -127,6 +124,10 @@ impl Way {
     }
 }
 
+/// What an agent is let run.
+const ACTIVE: &str = "active";
+const DRAIN: &str = "drain";
+
 /// How far an agent is with giving up what it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Drain {
@@ -203,6 +204,11 @@ impl Agent {
         }
     }
 
+    /// What it is let run: all that comes (`active`), or nothing (`drain`).
+    pub(crate) fn availability(&self) -> &'static str {
+        if self.drain == Drain::Unasked { ACTIVE } else { DRAIN }
+    }
+
     /// As unit tests need one.
     #[cfg(test)]
     pub(crate) fn sample(name: &str, nodegroup: &str, active: bool) -> Self {
@@ -239,13 +245,8 @@ impl Leader {
         &self.agents
     }
 
-    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Agent> {
+    pub(crate) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Agent> {
         self.agents.iter().filter(move |agent| agent.name == name)
-    }
-
-    /// Whether the agent of that name takes tasks: [`DRAINING`] where it gives or has given up what it ran.
-    pub(crate) fn availability(&self, name: &str) -> Option<&'static str> {
-        self.named(name).next().map(|agent| if agent.drain == Drain::Unasked { "active" } else { DRAINING })
     }
 
     /// Has the agent of that name give up what it runs; tasks have at most `grace` to end. True when nothing runs on it any
@@ -266,12 +267,13 @@ impl Leader {
         Ok(done)
     }
 
-    /// Lets the agent of that name run things again; none, or one that may already, is fine.
+    /// Lets the agent of that name run things again, if that was its availability before it was drained; none, or one that
+    /// may already, is fine.
     ///
     /// # Errors
     /// The API refuses, as it does before what was there has ended, or is away.
-    pub(crate) async fn restore(&self, name: &str) -> Result<(), Fault> {
-        for agent in self.named(name).filter(|agent| agent.drain != Drain::Unasked) {
+    pub(crate) async fn restore(&self, name: &str, availability: &str) -> Result<(), Fault> {
+        for agent in self.named(name).filter(|agent| agent.drain != Drain::Unasked && availability != DRAIN) {
             self.order("REACTIVATE_AGENT", "reactivate_agent", json!({"agent_id": {"value": agent.id}})).await?;
         }
         Ok(())

@@ -160,7 +160,9 @@ async fn an_agent_is_drained_once_and_done_when_the_master_says_so() {
         }
         assert_eq!(leader.drain("c-w-1", grace).await, Ok(true), "it is away");
         assert_eq!(leader.drain("unknown", grace).await, Ok(true));
-        leader.restore("c-w-0").await.unwrap();
+        leader.restore("c-w-0", "drain").await.unwrap();
+        assert!(masters.asked().is_empty(), "its owner had it drained");
+        leader.restore("c-w-0", "active").await.unwrap();
         let restored = masters.asked().iter().filter(|asked| asked.contains("REACTIVATE_AGENT")).count();
         assert_eq!(restored, usize::from(state.is_some()), "{state:?}");
     }

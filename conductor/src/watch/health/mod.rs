@@ -181,23 +181,23 @@ impl<'a> Look<'a> {
         let Ok(driver) = self.conductor.driver(&patient.cluster.driver) else {
             return finding::unknown("The cluster's driver is not installed");
         };
-        let (api, masters) = (&patient.cluster.api_address, &patient.groups.masters);
-        let tls = patient.cluster.has_tls();
-        let identity = patient.identity.as_ref().filter(|_| tls);
-        match driver.health() {
-            Health::Docker | Health::Mesos if tls && identity.is_none() => {
+        let (api, tls) = (&patient.cluster.api_address, patient.cluster.has_tls());
+        match (driver.health(), patient.identity.as_ref().filter(|_| tls)) {
+            (Health::Docker | Health::Mesos, None) if tls => {
                 finding::unknown("The cluster's certificates cannot be used")
             }
-            Health::Docker => match Swarm::reach(&endpoints(api, masters), identity, self.deadline).await {
-                Ok(swarm) => finding::of_members(swarm.members()),
-                Err(fault) => finding::of_fault(&fault),
-            },
-            Health::Mesos => {
+            (Health::Docker, identity) => {
+                match Swarm::reach(&endpoints(api, &patient.groups.masters), identity, self.deadline).await {
+                    Ok(swarm) => finding::of_members(swarm.members()),
+                    Err(fault) => finding::of_fault(&fault),
+                }
+            }
+            (Health::Mesos, identity) => {
                 // Half of the time, so that one that hangs leaves time for what the others say.
-                let way = Way::to(api, masters, identity.cloned(), self.deadline / 2);
+                let way = Way::to(api, &patient.groups.masters, identity.cloned(), self.deadline / 2);
                 self.at_masters(&way, patient, &driver.probes(&patient.cluster.labels.0, tls)).await
             }
-            Health::Unasked => finding::unknown("Clusters of this driver are not asked"),
+            (Health::Unasked, _) => finding::unknown("Clusters of this driver are not asked"),
         }
     }
 
