@@ -47,12 +47,13 @@ pub async fn found_image(session: &Session, id_or_name: &str) -> Result<FoundIma
         return Err(Error::invalid(format!("Image {id_or_name} doesn't contain os_distro field.")));
     };
     let driver = property("magnum_driver");
-    let kube_version = property("kube_version");
+    let (kube_version, mesos_packages_url) = (property("kube_version"), property("mesos_packages_url"));
     let image = drivers::Image {
         name: image.name.clone().unwrap_or_else(|| image.id.clone()),
         id: image.id,
         os_distro,
         kube_version,
+        mesos_packages_url,
         min_disk_gib: narrow(image.min_disk),
     };
     Ok(FoundImage { image, driver })

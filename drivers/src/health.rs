@@ -1,22 +1,23 @@
 //! How a cluster's health is found out, as data: the conductor does the asking.
 
-/// Whom the conductor asks whether a cluster works.
+/// Whom the conductor asks whether a cluster works, and tells which nodes leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     /// Nobody: somebody inside the cluster may tell.
     Unasked,
     /// Docker's API at the cluster's `api_address`, with the conductor's client certificate.
     Docker,
-    /// These, over HTTP at the host of the cluster's `api_address`.
-    Http(&'static [Probe]),
+    /// The masters of Mesos, at the cluster's `api_address` and their own; over TLS with the conductor's client
+    /// certificate where that is an `https` address.
+    Mesos,
 }
 
-/// An address that answers a `GET` with 200 where all is well.
+/// A service beside the API that answers a `GET` with 200 where all is well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
     /// What answers there, as users read it: `marathon`.
     pub name: &'static str,
-    /// Port.
+    /// Port, at the addresses of the API and of the masters.
     pub port: u16,
     /// Path, from its slash.
     pub path: &'static str,

@@ -160,8 +160,13 @@ pub trait Driver: Send + Sync {
         Health::Unasked
     }
 
+    /// What else is asked of a cluster with these labels, besides its API; `tls` is whether it has TLS.
+    fn probes(&self, _labels: &BTreeMap<String, String>, _tls: bool) -> Vec<Probe> {
+        Vec::new()
+    }
+
     /// Whether nodes are to give up what they run before they leave, and to be forgotten by the COE afterwards; only
-    /// with [`Health::Docker`], by which the COE is told.
+    /// where [`Self::health`] says by which API the COE is told.
     fn drains(&self) -> bool {
         false
     }

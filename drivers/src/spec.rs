@@ -101,6 +101,9 @@ pub struct Image {
     pub os_distro: String,
     /// The property `kube_version`, when the image carries Kubernetes.
     pub kube_version: Option<String>,
+    /// The property `mesos_packages_url`: where the packages of Mesos that fit the image are.
+    #[serde(default)]
+    pub mesos_packages_url: Option<String>,
     /// Smallest root disk in GiB.
     pub min_disk_gib: u32,
 }

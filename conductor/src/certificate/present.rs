@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::keep::opened;
 use super::{Keypair, Kind, store};
-use crate::docker::link::Identity;
+use crate::link::Identity;
 use crate::{Conductor, Error, Result};
 
 /// The pairs of which an identity is made.
@@ -13,14 +13,14 @@ const KINDS: [Kind; 2] = [Kind::Kubernetes, Kind::Client];
 /// A cluster's authority and our client certificate, as kept; the private half is not opened yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Pairs {
-    authority: String,
+    authority: Keypair,
     client: Keypair,
 }
 
 impl Pairs {
     /// The same for the same certificates, and no other.
-    pub(crate) fn key(&self) -> &str {
-        &self.client.uuid
+    pub(crate) fn key(&self) -> (String, String) {
+        (self.authority.uuid.clone(), self.client.uuid.clone())
     }
 
     /// Opens the private half.
@@ -28,7 +28,7 @@ impl Pairs {
     /// # Errors
     /// It is sealed with another key, or Barbican does not have it.
     pub(crate) async fn identity(self, conductor: &Conductor) -> Result<Identity> {
-        Identity::new(&self.authority, &opened(conductor, self.client).await?)
+        Identity::new(&self.authority.certificate, &opened(conductor, self.client).await?)
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn identities(conductor: &Conductor, clusters: &[String]) -> Re
     let (mut authorities, mut found) = (HashMap::new(), HashMap::new());
     let (authority, client): (Vec<_>, Vec<_>) =
         store::in_force(&conductor.db, clusters, &KINDS).await?.into_iter().partition(|pair| pair.kind == KINDS[0]);
-    authorities.extend(authority.into_iter().map(|pair| (pair.cluster_uuid, pair.certificate)));
+    authorities.extend(authority.into_iter().map(|pair| (pair.cluster_uuid.clone(), pair)));
     for client in client {
         if let Some(authority) = authorities.remove(&client.cluster_uuid) {
             found.insert(client.cluster_uuid.clone(), Pairs { authority, client });

@@ -11,16 +11,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::choice;
+use super::coe::Coe;
 use super::members::node_name;
-use crate::certificate;
 use crate::column::now;
-use crate::docker::{Fault, Member, Swarm, managers};
-use crate::nodegroup::MASTER;
+use crate::link::Fault;
 use crate::operation::{self, Next, StepResult, Work};
-use crate::{Conductor, Result, node};
+use crate::{Conductor, Result};
 
-/// Until one call to the API is given up.
-const DEADLINE: Duration = Duration::from_secs(10);
 /// How long an API that is away is tried before the operation goes on without.
 const AWAY: i64 = 15;
 /// Pause between two looks at the nodes.
@@ -58,12 +56,19 @@ pub(crate) async fn drain(conductor: &Conductor, work: &Work, names: Vec<String>
     }
     let mut leaving = match Leaving::of(work) {
         Some(leaving) => leaving,
-        None => Leaving { nodes: names.into_iter().collect(), began: now().timestamp(), done: BTreeSet::new() },
+        None => {
+            // An API that was away when it was asked who is to leave is not waited for again.
+            let began = choice::in_vain_since(work).unwrap_or_else(|| now().timestamp());
+            Leaving { nodes: names.into_iter().collect(), began, done: BTreeSet::new() }
+        }
     };
     note(conductor, work, &leaving).await?;
     let spent = now().timestamp().saturating_sub(leaving.began);
-    let faults = match reach(conductor, work).await {
-        Ok(swarm) => drain_each(&swarm, &mut leaving).await,
+    let faults = match Coe::reach(conductor, work).await {
+        Ok(coe) => {
+            let left = u64::try_from(limit.saturating_sub(spent)).unwrap_or_default();
+            drain_each(&coe, &mut leaving, Duration::from_secs(left)).await
+        }
         Err(fault) if spent < limit.min(AWAY) => {
             tracing::info!(%fault, "the cluster's API is away; trying again");
             return Ok(Next::Wait(PAUSE));
@@ -127,18 +132,17 @@ enum Act<'a> {
 }
 
 impl Act<'_> {
-    async fn on(&self, swarm: &Swarm, nodes: &BTreeSet<String>) -> BTreeMap<String, String> {
+    async fn on(&self, coe: &Coe, nodes: &BTreeSet<String>) -> BTreeMap<String, String> {
         let mut nodes = nodes.clone();
         if let Self::Forget { prefix, present } = self {
-            let stray =
-                |member: &&Member| !member.ready && is_of(&member.name, prefix) && !present.contains(&member.name);
-            nodes.extend(swarm.members().iter().filter(stray).map(|member| member.name.clone()));
+            let idle = coe.idle().into_iter().map(str::to_owned);
+            nodes.extend(idle.filter(|name| is_of(name, prefix) && !present.contains(name)));
         }
         let mut faults = BTreeMap::new();
         for name in nodes {
             let done = match self {
-                Self::Forget { .. } => swarm.remove(&name).await,
-                Self::Restore => swarm.restore(&name).await,
+                Self::Forget { .. } => coe.remove(&name).await,
+                Self::Restore => coe.restore(&name).await,
             };
             if let Err(fault) = done {
                 faults.insert(name, fault.to_string());
@@ -160,7 +164,7 @@ async fn attempts(
     let was_away = work.operation.progress.as_ref().is_some_and(|progress| progress["undrained"].is_object());
     let mut tries = if was_away { TRIES } else { 1 };
     loop {
-        let attempt = async { Ok(act.on(&reach(conductor, work).await?, nodes).await) };
+        let attempt = async { Ok(act.on(&Coe::reach(conductor, work).await?, nodes).await) };
         let late = |_| Err(Fault::Unreachable(format!("not done within {} s", ATTEMPT.as_secs())));
         let faults = match tokio::time::timeout(ATTEMPT, attempt).await.unwrap_or_else(late) {
             Ok(faults) => faults,
@@ -187,7 +191,10 @@ pub(crate) fn told(work: &Work, text: &str) -> String {
         text.push_str(&format!(". Not drained before they left: {list}"));
     }
     if let Some(list) = list("unforgotten") {
-        text.push_str(&format!(". Still in the Swarm's list of nodes: {list}"));
+        text.push_str(&format!(". Still in the masters' list of nodes: {list}"));
+    }
+    if let Some(why) = choice::complaint(work) {
+        text.push_str(&format!(". The last nodes left, as it could not be known which ran the fewest tasks: {why}"));
     }
     text
 }
@@ -198,19 +205,19 @@ pub(crate) fn begin_anew(progress: &mut Value) {
 }
 
 /// Whether the cluster's COE is told of nodes that leave.
-fn is_told(conductor: &Conductor, work: &Work) -> Result<bool> {
+pub(super) fn is_told(conductor: &Conductor, work: &Work) -> Result<bool> {
     let drains = conductor.driver(&work.cluster.driver)?.drains();
     Ok(drains && conductor.config.drivers.drain_timeout_s > 0)
 }
 
-async fn drain_each(swarm: &Swarm, leaving: &mut Leaving) -> BTreeMap<String, String> {
+async fn drain_each(coe: &Coe, leaving: &mut Leaving, grace: Duration) -> BTreeMap<String, String> {
     let (begun, mut faults) = (tokio::time::Instant::now(), BTreeMap::new());
     let left: Vec<String> = leaving.nodes.difference(&leaving.done).cloned().collect();
     for name in left {
         if begun.elapsed() > RUN {
             break;
         }
-        match swarm.drain(&name).await {
+        match coe.drain(&name, grace).await {
             Ok(true) => drop(leaving.done.insert(name)),
             Ok(false) => {}
             Err(fault) => drop(faults.insert(name, fault.to_string())),
@@ -223,19 +230,6 @@ async fn drain_each(swarm: &Swarm, leaving: &mut Leaving) -> BTreeMap<String, St
 fn is_of(name: &str, prefix: &str) -> bool {
     let index = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
     index.and_then(|index| index.parse().ok()).is_some_and(|index| node_name(prefix, index) == name)
-}
-
-/// The cluster's Swarm, by whichever of its managers answers.
-async fn reach(conductor: &Conductor, work: &Work) -> Result<Swarm, Fault> {
-    let away = |error: crate::Error| Fault::Unreachable(error.public.into_owned());
-    let cluster = &work.cluster;
-    let identity = certificate::identity(conductor, &cluster.uuid).await.map_err(away)?;
-    let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&cluster.uuid)).await.map_err(away)?;
-    let masters = work.nodegroups.iter().filter(|group| group.role == MASTER);
-    let mut hosts: Vec<String> = masters.flat_map(|group| group.node_addresses.0.clone()).collect();
-    hosts.extend(nodes.into_iter().filter(|node| node.role == MASTER).flat_map(|node| node.addresses.0));
-    let endpoints = managers(cluster.api_address.as_deref().unwrap_or_default(), &hosts);
-    Swarm::reach(&endpoints, &identity, DEADLINE).await
 }
 
 /// Notes who leaves, before anything is asked of them, so that it can be taken back.
@@ -255,7 +249,7 @@ async fn complain(conductor: &Conductor, work: &Work, key: &str, why: BTreeMap<S
     if why.is_empty() {
         return Ok(());
     }
-    tracing::warn!(nodes = ?why, what = key, "nodes leave without the Swarm's knowledge");
+    tracing::warn!(nodes = ?why, what = key, "nodes leave without the masters' knowledge");
     let add = |progress: &mut Value| {
         for (name, why) in why {
             progress[key][name] = why.into();

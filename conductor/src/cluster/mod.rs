@@ -4,6 +4,8 @@ pub(crate) mod authority;
 mod balancers;
 mod carried;
 pub(crate) mod change;
+mod choice;
+mod coe;
 pub mod create;
 pub(crate) mod credential;
 mod delegate;

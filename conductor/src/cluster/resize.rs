@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, Phase, Target};
 use super::members::{node_name, prefix, reported};
 use super::progress::{LONGEST_WAIT, Nodes, node_fault};
-use super::{Action, Changes, Cluster, Ending, Owner, change, close, gate, leaving, members, spec, store, submit};
+use super::{
+    Action, Changes, Cluster, Ending, Owner, change, choice, close, gate, leaving, members, spec, store, submit,
+};
 use crate::column::now;
 use crate::node::Phase as NodePhase;
 use crate::nodegroup::{self, DEFAULT_WORKER, MASTER, Nodegroup};
@@ -178,8 +180,13 @@ async fn drain(conductor: &Conductor, work: &Work) -> StepResult {
     let stack = change::present(&session, &Target::nodegroup(work)?).await?;
     let before: BTreeSet<u32> = driver.members(&stack.outputs()).into_keys().collect();
     let input = Input::of(work)?;
-    let removed = removed(conductor, work, &input, &before).await?;
+    let mut removed = removed(conductor, work, &input, &before).await?;
     let prefix = prefix(&work.cluster, work.nodegroup()?);
+    let free = before.difference(&removed).copied().collect();
+    let Some(chosen) = choice::make(conductor, work, &prefix, &free, input.node_count).await? else {
+        return Ok(Next::Wait(choice::PAUSE));
+    };
+    removed.extend(chosen);
     let leaves = leave(&before, &removed, input.node_count).into_iter().map(|index| node_name(&prefix, index));
     leaving::drain(conductor, work, leaves.collect()).await
 }
@@ -222,7 +229,7 @@ async fn resized(conductor: &Conductor, work: &Work, _: &Session, stack: &heat::
     scaled(conductor, work, input.node_count, &removed)
 }
 
-/// Those that were named to go and, after a change that failed, those that never became ready.
+/// Those that were named or chosen to go and, after a change that failed, those that never became ready.
 async fn removed(
     conductor: &Conductor,
     work: &Work,
@@ -230,6 +237,7 @@ async fn removed(
     before: &BTreeSet<u32>,
 ) -> Result<BTreeSet<u32>, Failure> {
     let (group, mut removed) = (work.nodegroup()?, input.remove.clone());
+    removed.extend(choice::noted(work));
     if input.retry && submit::nodes_report(conductor, &work.cluster) {
         let reported = reported(conductor, group).await?;
         let prefix = prefix(&work.cluster, group);

@@ -202,6 +202,8 @@ pub struct Asked {
     pub driver: String,
     /// The COE's API as a URL.
     pub api_address: String,
+    /// Its labels.
+    pub labels: StringMap,
     /// Whether the COE worked.
     pub health_status: Option<HealthStatus>,
     /// What was found.
@@ -225,6 +227,7 @@ pub async fn asked(
         Column::Uuid,
         Column::Driver,
         Column::ApiAddress,
+        Column::Labels,
         Column::HealthStatus,
         Column::HealthStatusReason,
     ];

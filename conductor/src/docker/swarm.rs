@@ -11,8 +11,8 @@ use bollard::query_parameters::{DeleteNodeOptions, ListTasksOptions, UpdateNodeO
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
-use super::link::{Endpoint, Identity};
-use super::{Docker, Fault, shown};
+use super::Docker;
+use crate::link::{Endpoint, Fault, Identity, shown};
 
 /// Managers asked until one answers.
 const MANAGERS: usize = 3;

@@ -15,9 +15,9 @@ use openssl::x509::store::X509StoreBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::link::{Endpoint, Identity};
-use super::{Fault, Swarm, managers};
+use super::Swarm;
 use crate::column::now;
+use crate::link::{Endpoint, Fault, Identity};
 use crate::pki::{self, KeyPair, KeySettings, Request, Signer};
 
 const SETTINGS: KeySettings = KeySettings { rsa_bits: 2048, days: 2 };
@@ -324,12 +324,4 @@ async fn removal_goes_on_where_somebody_else_was_faster() {
     let swarm = daemon.swarm().await;
     daemon.state().nodes.pop();
     swarm.remove("w-0").await.unwrap();
-}
-
-#[test]
-fn managers_are_asked_at_the_clusters_address_first() {
-    let masters = ["10.0.0.5".to_owned(), "10.0.0.6".to_owned()];
-    let found: Vec<_> = managers("tcp://10.0.0.6:2376", &masters).iter().map(ToString::to_string).collect();
-    assert_eq!(found, ["10.0.0.6:2376", "10.0.0.5:2376"]);
-    assert!(managers("nowhere", &masters).is_empty());
 }

@@ -2,7 +2,7 @@
 
 use super::{COE, PROVIDES, has_marathon};
 use crate::graph::request::{self, problem};
-use crate::{ClusterSpec, Desired, Problem, conflict};
+use crate::{ClusterSpec, Desired, LabelKind, NodegroupSpec, Problem, conflict};
 
 /// Ports that something else on a master listens on, first and last.
 const TAKEN_PORTS: &[(u16, u16)] =
@@ -34,7 +34,13 @@ pub(super) fn desired(desired: &Desired) -> Vec<Problem> {
 pub(super) fn facts(spec: &ClusterSpec) -> Vec<Problem> {
     let mut problems = Vec::new();
     request::given_subnet(spec, &mut problems);
-    request::facts(&COE, spec, |_, _| {}, &mut problems);
+    let packages_of_image = |group: &NodegroupSpec, problems: &mut Vec<Problem>| {
+        if let Some(url) = group.image.mesos_packages_url.as_deref().filter(|url| !LabelKind::Url.takes(url)) {
+            let field = format!("{}.image.mesos_packages_url", group.name);
+            problems.push(problem(&field, url, &LabelKind::Url.to_string()));
+        }
+    };
+    request::facts(&COE, spec, packages_of_image, &mut problems);
     problems
 }
 

@@ -16,7 +16,7 @@ pub(super) fn of(node: &Node<'_>) -> Own {
         settings: vec![
             ("MESOS_TLS", given(!desired.tls_disabled)),
             ("MARATHON", given(has_marathon(desired))),
-            ("MESOS_PACKAGES_URL", given(labels.text("mesos_packages_url").trim_end_matches('/'))),
+            ("MESOS_PACKAGES_URL", given(packages_url(node).trim_end_matches('/'))),
             ("MESOS_ISOLATION", given(labels.list("mesos_slave_isolation").join(","))),
             ("MESOS_IMAGE_PROVIDERS", given(labels.list("mesos_slave_image_providers").join(",").to_uppercase())),
             ("MESOS_WORK_DIR", given(labels.text("mesos_slave_work_dir"))),
@@ -28,6 +28,12 @@ pub(super) fn of(node: &Node<'_>) -> Own {
         ],
         ..Own::default()
     }
+}
+
+/// Where the packages are: as the label says, else as the image does.
+fn packages_url(node: &Node<'_>) -> String {
+    let of_label = COE.values(&node.spec.desired.labels).text("mesos_packages_url").to_owned();
+    if of_label.is_empty() { node.group.image.mesos_packages_url.clone().unwrap_or_default() } else { of_label }
 }
 
 /// The environment of executors: the user's, and with TLS what they must know to speak to their agent. Empty where

@@ -29,7 +29,7 @@ const OWN: &[Label] = &[
         "mesos_packages_url",
         Kind::Url,
         "",
-        "Flat apt repository that holds mesos, and marathon where it is wanted, its key at Release.key; empty means that all is in the image.",
+        "Flat apt repository that holds mesos, and marathon where it is wanted, its key at Release.key; empty means the image property mesos_packages_url, else that all is in the image.",
     ),
     Label::new(
         "mesos_slave_executor_env_variables",

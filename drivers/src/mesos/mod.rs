@@ -8,12 +8,14 @@ mod ports;
 mod profiles;
 mod replace;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::graph::{self, Coe, Listener, Monitor, Plan, request};
 use crate::{
-    Addresses, ClusterSpec, Desired, Driver, Label, Outputs, Problem, Profile, Provides, RenderError, Role, Stack,
-    Transition,
+    Addresses, ClusterSpec, Desired, Driver, Health, Label, Outputs, Probe, Problem, Profile, Provides, RenderError,
+    Role, Stack, Transition,
 };
 
 /// The driver.
@@ -102,6 +104,19 @@ impl Driver for Mesos {
         ("mesos", "docker")
     }
 
+    fn health(&self) -> Health {
+        Health::Mesos
+    }
+
+    fn probes(&self, labels: &BTreeMap<String, String>, tls: bool) -> Vec<Probe> {
+        let marathon = Probe { name: "marathon", port: ports::marathon(tls), path: "/ping" };
+        (COE.values(labels).flag("marathon_enabled") == Some(true)).then_some(marathon).into_iter().collect()
+    }
+
+    fn drains(&self) -> bool {
+        true
+    }
+
     fn irreplaceable(&self, desired: &Desired) -> Option<String> {
         replace::irreplaceable(desired)
     }
@@ -175,7 +190,7 @@ fn listeners(desired: &Desired, api_port: u16) -> Vec<Listener> {
     };
     let mut listeners = vec![Listener { name: "api", port: api_port, monitor: api }];
     if has_marathon(desired) {
-        listeners.push(Listener { name: "marathon", port: ports::marathon(desired), monitor: marathon });
+        listeners.push(Listener { name: "marathon", port: ports::marathon(!desired.tls_disabled), monitor: marathon });
     }
     listeners
 }

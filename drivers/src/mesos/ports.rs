@@ -60,7 +60,7 @@ pub(super) fn needs(desired: &Desired, ssh: bool) -> Vec<&'static Need> {
     NEEDS.iter().filter(|(when, _)| applies(*when)).map(|(_, need)| need).collect()
 }
 
-/// Marathon's port.
-pub(super) fn marathon(desired: &Desired) -> u16 {
-    if desired.tls_disabled { 8080 } else { 8443 }
+/// Marathon's port, with and without TLS.
+pub(super) fn marathon(tls: bool) -> u16 {
+    if tls { 8443 } else { 8080 }
 }

@@ -54,6 +54,7 @@ impl Shape {
                 name: self.os_distro.into(),
                 os_distro: self.os_distro.into(),
                 kube_version: Some("1.35.3".into()),
+                mesos_packages_url: None,
                 min_disk_gib: 8,
             },
             labels: labels.clone(),

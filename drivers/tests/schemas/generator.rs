@@ -497,6 +497,7 @@ fn spec(desired: Desired) -> ClusterSpec {
             name: desired.os_distro.clone(),
             os_distro: desired.os_distro.clone(),
             kube_version: Some("1.35.3".into()),
+            mesos_packages_url: None,
             min_disk_gib: 8,
         },
         labels: desired.labels.clone(),

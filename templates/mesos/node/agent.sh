@@ -69,7 +69,7 @@ step_agent() {
     group=$(tr -c 'A-Za-z0-9_.-' _ <<<"$NODEGROUP_NAME")
     words=(
         --master="$(masters_url)" --ip="$NODE_ADDRESS" --port=5051 --hostname="$NODE_ADDRESS" --work_dir="$MESOS_WORK_DIR"
-        --containerizers="$(containerizers)" --executor_registration_timeout=5mins --attributes="nodegroup:${group%_}"
+        --containerizers="$(containerizers)" --executor_registration_timeout=5mins --attributes="nodegroup:${group%_};node:$NODE_NAME"
     )
     [[ -z $MESOS_ISOLATION ]] || words+=(--isolation="$MESOS_ISOLATION")
     [[ -z $MESOS_IMAGE_PROVIDERS ]] || words+=(

@@ -269,7 +269,14 @@ mod tests {
     use super::*;
 
     fn image(id: &str) -> Image {
-        Image { id: id.into(), name: id.into(), os_distro: "ubuntu".into(), kube_version: None, min_disk_gib: 0 }
+        Image {
+            id: id.into(),
+            name: id.into(),
+            os_distro: "ubuntu".into(),
+            kube_version: None,
+            mesos_packages_url: None,
+            min_disk_gib: 0,
+        }
     }
 
     fn labels(tag: &str) -> BTreeMap<String, String> {

@@ -1,14 +1,12 @@
 //! What a look at a cluster says about its health.
 
-use std::time::Duration;
-
-use drivers::Probe;
-use futures::future::join_all;
+use std::collections::BTreeMap;
 
 use crate::cluster::HealthStatus;
 use crate::column::StringMap;
-use crate::docker::link::Endpoint;
-use crate::docker::{Fault, Member, probe};
+use crate::docker::Member;
+use crate::link::Fault;
+use crate::mesos::{Agent, attribute};
 
 /// Nodes shown at most.
 const SHOWN: usize = 500;
@@ -56,41 +54,76 @@ pub(super) fn of_members(members: &[Member]) -> Finding {
     (if well { HealthStatus::Healthy } else { HealthStatus::Unhealthy }, reason)
 }
 
-/// What the probes say: well when all answer 200; one that answers otherwise is the cluster's own word.
-pub(super) async fn of_probes(probes: &[Probe], host: &str, deadline: Duration) -> Finding {
-    let asked = join_all(probes.iter().map(|of| async {
-        let endpoint = Endpoint { host: host.to_owned(), port: of.port };
-        (of.name, probe(&endpoint, of.path, deadline).await)
-    }));
-    let (mut answered, mut refused) = (true, false);
-    let mut reason = StringMap::default();
-    for (name, answer) in asked.await {
-        let text = match answer {
-            Ok(200) => "True".to_owned(),
-            Ok(status) => {
-                refused = true;
-                format!("False: it answers {status}")
-            }
-            Err(fault) => {
-                answered = false;
-                fault.to_string()
-            }
-        };
-        reason.insert(name.to_owned(), text);
-    }
-    let status = match (refused, answered) {
-        (true, _) => HealthStatus::Unhealthy,
-        (false, true) => HealthStatus::Healthy,
-        (false, false) => HealthStatus::Unknown,
+/// What masters of Mesos and the services beside them say: well when the leading one knows every agent that there should
+/// be and all take tasks, and whatever answers on its own health says that it is well.
+///
+/// `agents` are those that the leading master knows, `workers` how many there should be by nodegroup, `masters` and
+/// `services` the statuses by which each answers on its health. A master that is silent while another answers at its own
+/// address is not well; where only a load balancer can be reached, and for services, whose ports are not open to
+/// everybody, silence says nothing.
+pub(super) fn of_masters(
+    agents: Result<&[Agent], &Fault>,
+    workers: &[(String, u32)],
+    masters: &[(String, Result<u16, Fault>)],
+    services: &[(&str, Result<u16, Fault>)],
+) -> Finding {
+    let mut found = match agents {
+        Ok(_) => (HealthStatus::Healthy, StringMap::from([("api", "ok")])),
+        Err(fault) => of_fault(fault),
     };
-    reason.insert("api".to_owned(), if answered && !refused { "ok" } else { "not all of it answers well" }.to_owned());
-    (status, reason)
+    let open = masters.iter().any(|(_, answer)| answer.is_ok());
+    let masters = masters.iter().map(|(address, answer)| (format!("{address}.Healthy"), answer, open));
+    let services = services.iter().map(|(name, answer)| ((*name).to_owned(), answer, false));
+    for (key, answer, silence_counts) in masters.chain(services) {
+        match answer {
+            Ok(200) => tell(&mut found, &key, None),
+            Ok(status) => tell(&mut found, &key, Some(format!("it answers {status}"))),
+            Err(fault) if silence_counts => tell(&mut found, &key, Some(fault.to_string())),
+            Err(fault) => drop(found.1.insert(key, format!("Unknown: {fault}"))),
+        }
+    }
+    if let Ok(agents) = agents {
+        of_agents(&mut found, agents, workers);
+    }
+    found
+}
+
+fn of_agents(found: &mut Finding, agents: &[Agent], workers: &[(String, u32)]) {
+    let mut groups: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+    for (name, wanted) in workers {
+        groups.entry(attribute(name)).or_default().0 += wanted;
+    }
+    for agent in agents.iter().filter(|agent| agent.active) {
+        if let Some((_, there)) = groups.get_mut(&agent.nodegroup) {
+            *there += 1;
+        }
+    }
+    for (name, (wanted, there)) in groups {
+        let less = (there < wanted).then(|| format!("{there} of {wanted} take tasks"));
+        tell(found, &format!("{name}.Agents"), less);
+    }
+    for agent in agents {
+        if found.1.len() < SHOWN || !agent.active {
+            tell(found, &format!("{}.Ready", agent.name), (!agent.active).then(|| "it takes no tasks".to_owned()));
+        }
+    }
+}
+
+/// Adds that something is well, or why it is not. Where two have one name, the one that is not well is shown.
+fn tell(found: &mut Finding, key: &str, wrong: Option<String>) {
+    if wrong.is_some() && found.0 == HealthStatus::Healthy {
+        found.0 = HealthStatus::Unhealthy;
+    }
+    let known = found.1.get(key);
+    if (found.1.len() >= SHOWN && known.is_none()) || known.is_some_and(|known| known != "True") {
+        return;
+    }
+    let text = wrong.map_or_else(|| "True".to_owned(), |why| format!("False: {why}"));
+    found.1.insert(key.to_owned(), text);
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
     use super::*;
 
     fn member(name: &str, ready: bool, manager: Option<bool>) -> Member {
@@ -144,33 +177,59 @@ mod tests {
         assert_eq!(of_fault(&Fault::Refused("no leader".into())).1["api"], "no leader");
     }
 
-    /// Answers every request with that status; gives its port.
-    async fn server(status: &'static str) -> u16 {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut request = [0; 1024];
-                let read = stream.read(&mut request).await.unwrap();
-                assert!(request[..read].starts_with(b"GET /ping HTTP/1.1\r\n"));
-                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
-                stream.write_all(answer.as_bytes()).await.unwrap();
-            }
-        });
-        port
+    fn away() -> Fault {
+        Fault::Unreachable("10.0.0.9:5050: no connection".to_owned())
     }
 
-    #[tokio::test]
-    async fn probes_tell_a_sick_part_from_one_that_cannot_be_asked() {
-        let (well, sick) = (server("200 OK").await, server("503 Service Unavailable").await);
-        let probe = |name, port| Probe { name, port, path: "/ping" };
-        let deadline = Duration::from_secs(5);
-        let all = of_probes(&[probe("a", well), probe("b", well)], "127.0.0.1", deadline).await;
-        assert_eq!(text(&all), "HEALTHY a=True api=ok b=True");
-        let one = of_probes(&[probe("a", well), probe("b", sick)], "127.0.0.1", deadline).await;
-        assert_eq!(text(&one), "UNHEALTHY a=True api=not all of it answers well b=False: it answers 503");
-        let none = of_probes(&[probe("a", well), probe("b", 1)], "127.0.0.1", deadline).await;
-        assert_eq!(none.0, HealthStatus::Unknown);
-        assert!(none.1["b"].starts_with("127.0.0.1:1: "), "{none:?}");
+    #[test]
+    fn mesos_is_well_when_every_agent_takes_tasks_and_every_master_says_so() {
+        let agents = [Agent::sample("w-0", "default-worker", true), Agent::sample("g-0", "gp_", true)];
+        let workers = [("default-worker".to_owned(), 1), ("gpü".to_owned(), 0), ("gp/".to_owned(), 1)];
+        let masters = [("10.0.0.5".to_owned(), Ok(200))];
+        let told = |agents: &[Agent], masters: &[_], services: &[_]| {
+            text(&of_masters(Ok(agents), &workers, masters, services))
+        };
+        assert_eq!(
+            told(&agents, &masters, &[("marathon", Ok(200))]),
+            "HEALTHY 10.0.0.5.Healthy=True api=ok default-worker.Agents=True g-0.Ready=True gp_.Agents=True \
+             gp__.Agents=True marathon=True w-0.Ready=True"
+        );
+        let missing = told(&agents[1..], &masters, &[]);
+        assert!(missing.starts_with("UNHEALTHY "), "{missing}");
+        assert!(missing.contains("default-worker.Agents=False: 0 of 1 take tasks"), "{missing}");
+        let away_from_work = [Agent::sample("w-0", "default-worker", false), agents[1].clone()];
+        let one = told(&away_from_work, &masters, &[]);
+        assert!(one.starts_with("UNHEALTHY ") && one.contains("w-0.Ready=False: it takes no tasks"), "{one}");
+        let sick = told(&agents, &[("10.0.0.5".to_owned(), Ok(503))], &[]);
+        assert!(sick.starts_with("UNHEALTHY 10.0.0.5.Healthy=False: it answers 503 "), "{sick}");
+        let marathon = told(&agents, &masters, &[("marathon", Ok(502))]);
+        assert!(
+            marathon.starts_with("UNHEALTHY ") && marathon.contains("marathon=False: it answers 502"),
+            "{marathon}"
+        );
+    }
+
+    #[test]
+    fn silence_counts_where_others_are_heard_at_their_own_address() {
+        let masters = |first: Result<u16, Fault>| [("a".to_owned(), first), ("b".to_owned(), Err(away()))];
+        let told = |masters: &[_], services: &[_]| text(&of_masters(Ok(&[]), &[], masters, services));
+        let one = told(&masters(Ok(200)), &[]);
+        assert!(one.starts_with("UNHEALTHY a.Healthy=True ") && one.contains("b.Healthy=False: 10.0.0.9"), "{one}");
+        let balanced = told(&masters(Err(away())), &[("marathon", Err(away()))]);
+        assert!(balanced.starts_with("HEALTHY a.Healthy=Unknown: 10.0.0.9"), "{balanced}");
+        assert!(balanced.contains("marathon=Unknown: 10.0.0.9"), "{balanced}");
+        let nobody = of_masters(Err(&away()), &[("w".to_owned(), 1)], &masters(Err(away())), &[]);
+        assert_eq!((nobody.0, nobody.1.len()), (HealthStatus::Unknown, 3), "{nobody:?}");
+        let refused = Fault::Refused("No master leads the others".to_owned());
+        let leaderless = text(&of_masters(Err(&refused), &[], &masters(Ok(200)), &[]));
+        assert!(leaderless.starts_with("UNHEALTHY ") && leaderless.contains("api=No master leads"), "{leaderless}");
+    }
+
+    #[test]
+    fn what_is_shown_of_agents_is_bounded() {
+        let mut agents: Vec<_> = (0..2000).map(|n| Agent::sample(&format!("w-{n}"), "w", true)).collect();
+        agents.push(Agent::sample("last", "w", false));
+        let found = of_masters(Ok(&agents), &[], &[], &[]);
+        assert_eq!((found.0, found.1.len()), (HealthStatus::Unhealthy, SHOWN));
     }
 }

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use drivers::Health;
+use drivers::{Health, Probe};
 use futures::StreamExt as _;
+use futures::future::join_all;
 use moka::future::Cache;
 use tokio_util::sync::CancellationToken;
 
@@ -22,8 +23,9 @@ use crate::cluster::store::{Asked, asked};
 use crate::cluster::update::HEALTH_IS_TOLD;
 use crate::cluster::{self, Changes, HealthStatus};
 use crate::column::now;
-use crate::docker::link::{Endpoint, Identity};
-use crate::docker::{Swarm, managers};
+use crate::docker::Swarm;
+use crate::link::{Identity, endpoints};
+use crate::mesos::{self, Leader, Way};
 use crate::nodegroup::{self, MASTER};
 use crate::{Conductor, Result, lease};
 use finding::Finding;
@@ -70,7 +72,7 @@ struct Look<'a> {
     conductor: &'a Conductor,
     holder: String,
     /// By [`Pairs::key`].
-    identities: Cache<String, Identity>,
+    identities: Cache<(String, String), Identity>,
     /// Until one cluster's answer is given up.
     deadline: Duration,
 }
@@ -78,8 +80,10 @@ struct Look<'a> {
 /// A cluster, and all that is needed to ask it.
 struct Patient {
     cluster: Asked,
-    /// Where its API may be reached, the first first.
-    endpoints: Vec<Endpoint>,
+    /// The masters' addresses.
+    masters: Vec<String>,
+    /// How many workers each nodegroup should have, by its name.
+    workers: Vec<(String, u32)>,
     identity: Option<Identity>,
 }
 
@@ -125,18 +129,20 @@ impl Look<'_> {
     async fn prepared(&self, clusters: Vec<Asked>) -> Result<Vec<Patient>> {
         let uuids: Vec<String> = clusters.iter().map(|cluster| cluster.uuid.clone()).collect();
         let mut pairs = identities(self.conductor, &uuids).await?;
-        let mut addresses: HashMap<String, Vec<String>> = HashMap::new();
+        let mut groups: HashMap<String, (Vec<String>, Vec<(String, u32)>)> = HashMap::new();
         for group in nodegroup::store::of_clusters(&self.conductor.db, &uuids).await? {
+            let (masters, workers) = groups.entry(group.cluster_uuid).or_default();
             if group.role == MASTER {
-                addresses.entry(group.cluster_uuid).or_default().extend(group.node_addresses.0);
+                masters.extend(group.node_addresses.0);
+            } else {
+                workers.push((group.name, u32::try_from(group.node_count).unwrap_or_default()));
             }
         }
         let mut patients = Vec::with_capacity(clusters.len());
         for cluster in clusters {
             let identity = self.identity(&cluster.uuid, pairs.remove(&cluster.uuid)).await;
-            let others = addresses.remove(&cluster.uuid).unwrap_or_default();
-            let endpoints = managers(&cluster.api_address, &others);
-            patients.push(Patient { cluster, endpoints, identity });
+            let (masters, workers) = groups.remove(&cluster.uuid).unwrap_or_default();
+            patients.push(Patient { cluster, masters, workers, identity });
         }
         Ok(patients)
     }
@@ -144,8 +150,7 @@ impl Look<'_> {
     /// The cluster's identity, opened once for as long as it is used; nothing where it cannot be.
     async fn identity(&self, cluster: &str, pairs: Option<Pairs>) -> Option<Identity> {
         let pairs = pairs?;
-        let key = pairs.key().to_owned();
-        let opened = self.identities.try_get_with(key, pairs.identity(self.conductor)).await;
+        let opened = self.identities.try_get_with(pairs.key(), pairs.identity(self.conductor)).await;
         let warn = |error: &Arc<crate::Error>| {
             tracing::warn!(cluster, error = %error.chain(), "the cluster's certificates cannot be used");
         };
@@ -153,18 +158,38 @@ impl Look<'_> {
     }
 
     async fn at(&self, patient: &Patient) -> Finding {
-        let health = self.conductor.driver(&patient.cluster.driver).map_or(Health::Unasked, |driver| driver.health());
-        match (health, &patient.identity) {
-            (Health::Docker, Some(identity)) => match Swarm::reach(&patient.endpoints, identity, self.deadline).await {
-                Ok(swarm) => finding::of_members(swarm.members()),
-                Err(fault) => finding::of_fault(&fault),
-            },
-            (Health::Docker, None) => finding::unknown("The cluster's certificates cannot be used"),
-            (Health::Http(probes), _) => match patient.endpoints.first() {
-                Some(endpoint) => finding::of_probes(probes, &endpoint.host, self.deadline).await,
-                None => finding::unknown("The cluster's API has no usable address"),
-            },
+        let Ok(driver) = self.conductor.driver(&patient.cluster.driver) else {
+            return finding::unknown("The cluster's driver is not installed");
+        };
+        let api = &patient.cluster.api_address;
+        match (driver.health(), &patient.identity) {
+            (Health::Docker, Some(identity)) => {
+                match Swarm::reach(&endpoints(api, &patient.masters), identity, self.deadline).await {
+                    Ok(swarm) => finding::of_members(swarm.members()),
+                    Err(fault) => finding::of_fault(&fault),
+                }
+            }
+            (Health::Mesos, identity) if identity.is_some() || !mesos::has_tls(api) => {
+                let identity = identity.clone().filter(|_| mesos::has_tls(api));
+                // Half of the time, so that one that hangs leaves time for what the others say.
+                let way = Way::to(api, &patient.masters, identity, self.deadline / 2);
+                self.at_masters(&way, patient, &driver.probes(&patient.cluster.labels.0, mesos::has_tls(api))).await
+            }
+            (Health::Docker | Health::Mesos, _) => finding::unknown("The cluster's certificates cannot be used"),
             (Health::Unasked, _) => finding::unknown("Clusters of this driver are not asked"),
+        }
+    }
+
+    /// All is asked at once.
+    async fn at_masters(&self, way: &Way, patient: &Patient, probes: &[Probe]) -> Finding {
+        let services = join_all(probes.iter().map(|of| async { (of.name, way.probe(of.port, of.path).await) }));
+        let all = async { tokio::join!(Leader::reach(way), way.health(), services) };
+        match tokio::time::timeout(self.deadline, all).await {
+            Ok((leader, masters, services)) => {
+                let agents = leader.as_ref().map(Leader::agents);
+                finding::of_masters(agents, &patient.workers, &masters, &services)
+            }
+            Err(_) => finding::unknown(&format!("The masters did not answer within {} s", self.deadline.as_secs())),
         }
     }
 

@@ -1,17 +1,21 @@
-//! One request over a connection of its own: always with deadlines, an answer of bounded size and, for Docker, TLS by the
-//! cluster's own certificates, with keys that are in no file.
+//! The way to a cluster's own APIs. One request over a connection of its own: always with deadlines, an answer of bounded
+//! size and, where the cluster has TLS, its own certificates on both sides, with keys that are in no file.
+//!
+//! What answers is the owner's, who may be root there.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::{Body, Incoming};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -25,6 +29,20 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The most that an answer may hold, in bytes: what is at the other end is its owner's, not ours. A Swarm of a thousand
 /// nodes fills a third of it.
 const LARGEST_ANSWER: usize = 12 << 20;
+
+/// Most bytes of a text of a stranger's that is shown.
+const LONGEST_TEXT: usize = 300;
+
+/// Why a cluster's API did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    /// Nothing answers, or nothing that is the cluster's.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It answers that it will not.
+    #[error("{0}")]
+    Refused(String),
+}
 
 /// Where something listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +70,20 @@ impl std::fmt::Display for Endpoint {
             write!(f, "{}:{}", self.host, self.port)
         }
     }
+}
+
+/// Where the API of a cluster may be reached: at its address, then at each of its masters'.
+pub(crate) fn endpoints(api_address: &str, masters: &[String]) -> Vec<Endpoint> {
+    let Some(first) = Endpoint::parse(api_address) else { return Vec::new() };
+    let port = first.port;
+    let mut found = vec![first];
+    for host in masters {
+        let endpoint = Endpoint { host: host.clone(), port };
+        if !found.contains(&endpoint) {
+            found.push(endpoint);
+        }
+    }
+    found
 }
 
 /// Whom we believe, and who we are: TLS 1.2 or later with the cluster's authority, no other, and our own certificate.
@@ -84,6 +116,55 @@ impl Identity {
 pub(crate) struct Unreachable {
     endpoint: String,
     why: String,
+}
+
+/// An answer, all of it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// HTTP's status.
+    pub(crate) status: u16,
+    /// What came with it.
+    pub(crate) body: Bytes,
+}
+
+/// Asks for the path, or has it take a document.
+///
+/// # Errors
+/// `Unreachable` where nothing of the cluster's answers in full within `deadline`.
+pub(crate) async fn ask(
+    endpoint: &Endpoint,
+    identity: Option<&Identity>,
+    path: &str,
+    document: Option<&Value>,
+    deadline: Duration,
+) -> Result<Answer, Fault> {
+    let unreachable = |why: String| Fault::Unreachable(shown(&why));
+    let request = match document {
+        None => Request::get(path).body(Full::default()),
+        Some(document) => Request::post(path)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .body(Full::from(document.to_string())),
+    };
+    let request: Request<Full<Bytes>> = request.map_err(|error| unreachable(format!("{endpoint}: {error}")))?;
+    let exchange = async {
+        let answer = send(endpoint, identity, request).await.map_err(|error| unreachable(error.to_string()))?;
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await;
+        let body = body.map_err(|error| unreachable(format!("{endpoint}: {}", causes(&error))))?;
+        Ok(Answer { status, body: body.to_bytes() })
+    };
+    let late = |_| unreachable(format!("{endpoint}: no answer within {} s", deadline.as_secs()));
+    timeout(deadline, exchange).await.map_err(late)?
+}
+
+/// Text of a stranger's as it may be shown: of bounded length, on one line.
+pub(crate) fn shown(text: &str) -> String {
+    let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.len() > LONGEST_TEXT {
+        text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+        text.push('…');
+    }
+    text
 }
 
 /// Sends the request and gives the answer as soon as its head is there.
@@ -237,5 +318,20 @@ mod tests {
         for bad in ["", "10.0.0.5:2376", "tcp://10.0.0.5", "tcp://:2376"] {
             assert!(Endpoint::parse(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn masters_are_asked_at_the_clusters_address_first() {
+        let masters = ["10.0.0.5".to_owned(), "10.0.0.6".to_owned()];
+        let found: Vec<_> = endpoints("tcp://10.0.0.6:2376", &masters).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["10.0.0.6:2376", "10.0.0.5:2376"]);
+        assert!(endpoints("nowhere", &masters).is_empty());
+    }
+
+    #[test]
+    fn what_a_stranger_says_is_shown_bounded_on_one_line() {
+        assert_eq!(shown("a\nb"), "a b");
+        let long = shown(&"ü".repeat(1000));
+        assert!(long.len() <= LONGEST_TEXT + 3 && long.ends_with("ü…"), "{long}");
     }
 }
