@@ -1,5 +1,6 @@
 //! Mesos clusters on the real cloud, where the operator has enabled the driver: by the unmodified client from template to
-//! nothing, and in every shape that changes what their nodes are told. No Mesos runs in them; see tests/mesos.
+//! nothing, and in every shape that changes what their nodes are told. What runs in them is played,
+//! APIs and all (tests/cloud/python/mesosmaster.py); see tests/mesos for what is real.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and say why")]
 
 mod support;
@@ -10,7 +11,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::cloud::CLOUD;
+use support::cloud::{CLOUD, Faults};
 use support::service::Service;
 use support::{unique, wait_for};
 
@@ -146,42 +147,79 @@ fn is_well(service: &Service, token: &str, uuid: &str, (masters, workers, tls, m
     assert_eq!(members.len(), masters, "{members:?}");
 }
 
-/// With and without TLS, load balancer, Marathon, floating addresses, volumes, a network of its own; one, three and five
-/// masters; all at once.
+/// (image, masters, workers, given network, load balancer, floating IPs, volumes, TLS, Marathon)
+type Row = (&'static str, usize, usize, bool, bool, bool, bool, bool, bool);
+
+const N: bool = false;
+const Y: bool = true;
+const DEBIAN: &str = "debian-12";
+const UBUNTU: &str = "ubuntu-24.04";
+
+/// Every two values of two different columns stand together in a row, but several masters without a load balancer,
+/// which the API refuses.
+const ROWS: [Row; 10] = [
+    (DEBIAN, 5, 2, N, Y, N, Y, Y, N),
+    (DEBIAN, 5, 1, N, Y, Y, Y, Y, Y),
+    (UBUNTU, 5, 0, Y, Y, N, N, N, Y),
+    (UBUNTU, 3, 2, N, Y, N, N, N, Y),
+    (UBUNTU, 3, 1, Y, Y, Y, N, Y, N),
+    (UBUNTU, 1, 2, Y, N, Y, Y, Y, Y),
+    (DEBIAN, 3, 0, Y, Y, N, Y, Y, N),
+    (DEBIAN, 1, 1, Y, N, N, N, N, N),
+    (DEBIAN, 1, 0, N, N, Y, Y, N, Y),
+    (UBUNTU, 1, 0, N, Y, N, N, N, Y),
+];
+
+#[test]
+fn every_two_choices_stand_together() {
+    let columns = |row: &Row| {
+        let flags = [row.3, row.4, row.5, row.6, row.7, row.8].map(|flag| flag.to_string());
+        [vec![row.0.to_owned(), row.1.to_string(), row.2.to_string()], flags.to_vec()].concat()
+    };
+    let rows: Vec<Vec<String>> = ROWS.iter().map(columns).collect();
+    let values = |column: usize| rows.iter().map(|row| &row[column]).collect::<BTreeSet<_>>();
+    assert_eq!([0, 1, 2].map(|column| values(column).len()), [2, 3, 3]);
+    assert!((3..9).all(|column| values(column).len() == 2));
+    for (first, second) in (0..9).flat_map(|first| (first + 1..9).map(move |second| (first, second))) {
+        for (one, other) in
+            values(first).into_iter().flat_map(|one| values(second).into_iter().map(move |other| (one, other)))
+        {
+            let refused = (first, second) == (1, 4) && one != "1" && other == "false";
+            let together = rows.iter().any(|row| &row[first] == one && &row[second] == other);
+            assert!(refused || together, "no row has {one} in column {first} and {other} in column {second}");
+        }
+    }
+}
+
+/// Made through the API, complete with every node ready, and gone again; some at a time.
 #[test]
 fn every_shape_comes_up_is_well_and_goes() {
     let service = service();
     let token = CLOUD.token("demo");
-    let shapes = [
-        (
-            json!({"master_lb_enabled": true, "floating_ip_enabled": true, "docker_volume_size": 3}),
-            json!({"master_count": 5, "node_count": 1}),
-            (5, 1, true, true),
-        ),
-        (
-            json!({"master_lb_enabled": true, "tls_disabled": true, "fixed_network": "private", "fixed_subnet": "private-subnet"}),
-            json!({"master_count": 3, "node_count": 1}),
-            (3, 1, false, true),
-        ),
-        (
-            json!({"image_id": "ubuntu-24.04"}),
-            json!({"node_count": 2, "labels": {"marathon_enabled": "false"}}),
-            (1, 2, true, false),
-        ),
-        (json!({"tls_disabled": true, "floating_ip_enabled": true}), json!({"node_count": 0}), (1, 0, false, true)),
-    ];
-    let clusters: Vec<_> = shapes
-        .into_iter()
-        .map(|(of_template, of_cluster, wanted)| {
-            (service.cluster(&token, &template(&service, &token, of_template), of_cluster), wanted)
-        })
-        .collect();
-    for (cluster, wanted) in &clusters {
-        service.complete(&token, cluster);
-        is_well(&service, &token, cluster, *wanted);
-    }
-    for (cluster, _) in &clusters {
-        service.gone(&token, cluster);
+    let made = |row: &Row| {
+        let (image, masters, workers, given, balanced, floating, volume, tls, marathon) = *row;
+        let mut of_template = json!({
+            "image_id": image, "master_lb_enabled": balanced, "floating_ip_enabled": floating, "tls_disabled": !tls,
+            "labels": {"marathon_enabled": marathon.to_string()},
+        });
+        if given {
+            (of_template["fixed_network"], of_template["fixed_subnet"]) = ("private".into(), "private-subnet".into());
+        }
+        if volume {
+            of_template["docker_volume_size"] = 3.into();
+        }
+        let counts = json!({"master_count": masters, "node_count": workers});
+        (service.cluster(&token, &template(&service, &token, of_template), counts), (masters, workers, tls, marathon))
+    };
+    for some in ROWS.chunks(4) {
+        let clusters: Vec<_> = some.iter().map(made).collect();
+        for (cluster, wanted) in &clusters {
+            service.complete(&token, cluster);
+            is_well(&service, &token, cluster, *wanted);
+        }
+        for (cluster, _) in &clusters {
+            service.gone(&token, cluster);
+        }
     }
 }
 
@@ -200,6 +238,191 @@ fn a_failed_node_names_its_step() {
     assert_eq!(shown["status"], "CREATE_FAILED");
     let reason = shown["status_reason"].as_str().unwrap();
     for part in ["-worker-0", "install", "mesos-agent is not in this image", "[node-failed]"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    service.gone(&token, &cluster);
+}
+
+/// A cluster on addresses of this machine's own, so that there is a way to its masters; what runs on its nodes is ordered
+/// by [`Local::order`].
+struct Local<'a> {
+    service: &'a Service,
+    token: String,
+    name: String,
+    uuid: String,
+}
+
+impl<'a> Local<'a> {
+    /// Complete.
+    fn made(service: &'a Service, mut of_template: Value, of_cluster: Value) -> Self {
+        let (token, name) = (CLOUD.token("demo"), unique("local"));
+        of_template["labels"] = json!({"fixed_subnet_cidr": subnet()});
+        let mut body = json!({"name": name});
+        body.as_object_mut().unwrap().extend(of_cluster.as_object().unwrap().clone());
+        let uuid = service.cluster(&token, &template(service, &token, of_template), body);
+        service.complete(&token, &uuid);
+        Self { service, token, name, uuid }
+    }
+
+    /// What holds for the node until the guard is dropped.
+    fn order(&self, node: &str, mut rule: Value) -> Faults {
+        rule["name"] = format!("^{}-.*-{node}$", self.name).into();
+        CLOUD.nodes_first(vec![rule])
+    }
+
+    /// Waits until its health is that, and says so under the key that ends so.
+    fn health(&self, status: &str, key: &str, says: &str) -> Value {
+        let mut last = Value::Null;
+        let limit = Duration::from_secs(120);
+        let end = std::time::Instant::now() + limit;
+        loop {
+            let shown = self.service.show(&self.token, &self.uuid);
+            let reason = shown["health_status_reason"].as_object().cloned().unwrap_or_default();
+            let said = |(own, text): (&String, &Value)| own.ends_with(key) && text.as_str().unwrap().contains(says);
+            if shown["health_status"] == status && reason.iter().any(said) {
+                return shown["health_status_reason"].clone();
+            }
+            if std::time::Instant::now() > end {
+                panic!("{}: waiting for {status}, {key}: {says}; it is {last}", self.name);
+            }
+            last = json!([shown["health_status"], shown["health_status_reason"]]);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn resized(&self, body: &Value) -> Value {
+        let answer =
+            self.service.call(&self.token, "POST", &format!("/clusters/{}/actions/resize", self.uuid), Some(body));
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        self.service.updated(&self.token, &self.uuid)
+    }
+
+    /// The indices of its workers.
+    fn workers(&self) -> BTreeSet<u32> {
+        let names = self
+            .service
+            .rows(&format!("SELECT name FROM node WHERE cluster_uuid = '{}' AND role = 'worker'", self.uuid));
+        let index = |row: &Value| row[0].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+        names.as_array().unwrap().iter().map(index).collect()
+    }
+}
+
+/// A network of loopback's that no other test of this or another run has at this time.
+fn subnet() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_mul(16) + NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("127.{}.{}.0/24", 16 + number / 256 % 200, number % 256)
+}
+
+/// A service that looks every second, and has the time to drain.
+fn looking() -> Service {
+    Service::start(&[
+        ("JEROBOAM__DRIVERS__ENABLED", "kubernetes, mesos"),
+        ("JEROBOAM__HEALTH__POLL_INTERVAL_S", "1"),
+        ("JEROBOAM__HEALTH__TIMEOUT_S", "8"),
+        ("JEROBOAM__DRIVERS__DRAIN_TIMEOUT_S", "60"),
+    ])
+}
+
+/// The masters show certificates of the cluster, demand ours, and say how the cluster is.
+#[test]
+fn health_is_what_masters_agents_and_marathon_say() {
+    let service = looking();
+    let cluster =
+        Local::made(&service, json!({"master_lb_enabled": true}), json!({"master_count": 3, "node_count": 2}));
+    let well = cluster.health("HEALTHY", "default-worker.Agents", "True");
+    assert_eq!((&well["api"], &well["marathon"]), (&json!("ok"), &json!("True")), "{well}");
+    let keys = well.as_object().unwrap().keys();
+    let count = |end: &str| keys.clone().filter(|key| key.ends_with(end)).count();
+    assert_eq!((count(".Healthy"), count(".Ready")), (3, 2), "{well}");
+    {
+        let _away = cluster.order("worker-1", json!({"stopped": true}));
+        cluster.health("UNHEALTHY", "worker-1.Ready", "False: it takes no tasks");
+        cluster.health("UNHEALTHY", "default-worker.Agents", "False: 1 of 2 take tasks");
+    }
+    cluster.health("HEALTHY", "worker-1.Ready", "True");
+    {
+        // The one that leads, so that another one does.
+        let _away = cluster.order("master-0", json!({"stopped": true}));
+        let reason = cluster.health("UNHEALTHY", ".Healthy", "False: ");
+        assert_eq!(reason["default-worker.Agents"], "True", "{reason}");
+        let _no_majority = cluster.order("master-1", json!({"stopped": true}));
+        cluster.health("UNHEALTHY", "api", "No master leads the others");
+    }
+    cluster.health("HEALTHY", "api", "ok");
+    // Whoever has no certificate of the cluster's is told nothing.
+    let address = well.as_object().unwrap().keys().find_map(|key| key.strip_suffix(".Healthy")).unwrap();
+    let stranger = Command::new("curl").args(["-sk", "-m", "10", &format!("https://{address}:5050/health")]).status();
+    assert!(!stranger.unwrap().success());
+    service.gone(&cluster.token, &cluster.uuid);
+}
+
+/// Agents with the fewest tasks leave, drained; with and without TLS.
+#[test]
+fn agents_with_the_fewest_tasks_leave() {
+    let service = looking();
+    for tls_disabled in [false, true] {
+        let cluster = Local::made(&service, json!({"tls_disabled": tls_disabled}), json!({"node_count": 4}));
+        let _busy = [("worker-0", 3), ("worker-1", 0), ("worker-2", 5), ("worker-3", 1)]
+            .map(|(node, tasks)| cluster.order(node, json!({"tasks": tasks})));
+        let shown = cluster.resized(&json!({"node_count": 2}));
+        assert_eq!(cluster.workers(), BTreeSet::from([0, 2]), "{shown}");
+        assert_eq!(shown["status_reason"], "Stack UPDATE completed successfully", "{shown}");
+        // Those that left are forgotten by the masters, which else would speak of agents that take no tasks.
+        let well = cluster.health("HEALTHY", "default-worker.Agents", "True");
+        assert_eq!(well.as_object().unwrap().keys().filter(|key| key.ends_with(".Ready")).count(), 2, "{well}");
+        let scheme = if tls_disabled { "http://" } else { "https://" };
+        assert!(shown["api_address"].as_str().unwrap().starts_with(scheme), "{shown}");
+        // Whoever is named goes first.
+        let shown = cluster.resized(&json!({"node_count": 1, "nodes_to_remove": ["2"]}));
+        assert_eq!(cluster.workers(), BTreeSet::from([0]), "{shown}");
+        service.gone(&cluster.token, &cluster.uuid);
+    }
+}
+
+/// Who leaves is on record before anything is done to him: a kill in the midst of it does not have another one leave.
+#[test]
+fn a_choice_outlives_a_kill() {
+    let mut service = looking();
+    let cluster = Local::made(&service, json!({}), json!({"node_count": 3}));
+    let (token, name, uuid) = (cluster.token.clone(), cluster.name.clone(), cluster.uuid.clone());
+    let busy = [
+        cluster.order("worker-0", json!({"tasks": 1, "clings": true})),
+        cluster.order("worker-1", json!({"tasks": 2})),
+        cluster.order("worker-2", json!({"tasks": 3})),
+    ];
+    let path = format!("/clusters/{uuid}/actions/resize");
+    assert_eq!(service.call(&token, "POST", &path, Some(&json!({"node_count": 2}))).status, 202);
+    let told = || service.show(&token, &uuid)["status_reason"].as_str().unwrap_or_default().to_owned();
+    let draining = || (told() == "Nodes give up what they run: 0 of 1 have").then_some(());
+    wait_for("an agent to be drained", Duration::from_secs(60), draining);
+    service.kill();
+    // Asked again, the last one would leave: none runs anything now.
+    drop(busy);
+    service.restart();
+    let shown = service.updated(&token, &uuid);
+    assert_eq!(shown["status_reason"], "Stack UPDATE completed successfully", "{shown}");
+    let cluster = Local { service: &service, token, name, uuid };
+    assert_eq!(cluster.workers(), BTreeSet::from([1, 2]), "{shown}");
+    service.gone(&cluster.token, &cluster.uuid);
+}
+
+/// Where there is no way to the masters the last node leaves, and the status says why it was that one.
+#[test]
+fn without_a_way_to_the_masters_the_last_leaves_and_that_is_told() {
+    let service = looking();
+    let token = CLOUD.token("demo");
+    let cluster = service.cluster(&token, &template(&service, &token, json!({})), json!({"node_count": 2}));
+    service.complete(&token, &cluster);
+    let own = Local { service: &service, token: token.clone(), name: String::new(), uuid: cluster.clone() };
+    own.health("UNKNOWN", "api", "10.0.0.");
+    let shown = own.resized(&json!({"node_count": 1}));
+    assert_eq!(own.workers(), BTreeSet::from([0]));
+    let reason = shown["status_reason"].as_str().unwrap();
+    for part in
+        ["Not drained before they left: ", "The last nodes left, as it could not be known which ran the fewest tasks: "]
+    {
         assert!(reason.contains(part), "{reason}");
     }
     service.gone(&token, &cluster);

@@ -179,6 +179,8 @@ fn table() -> Vec<Row> {
             |_| Some(json!({})), NODES),
         row!("GET" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/service-account",
             |world| node(world, "service-account"), none, NODES),
+        row!("GET" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/agent-secret",
+            |world| node(world, "agent-secret"), none, NODES),
         row!("GET" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/cloud-config",
             |world| node(world, "cloud-config"), none, NODES),
         // The last row: the cluster's deletion may be asked for until it is gone, and Heat is kept from that.

@@ -7,6 +7,9 @@ mod support;
 #[path = "../drivers/tests/kubernetes/combinations.rs"]
 #[allow(dead_code, reason = "the driver's own tests use the rest")]
 mod combinations;
+#[path = "../drivers/tests/mesos/shapes.rs"]
+#[allow(dead_code, reason = "the driver's own tests use the rest")]
+mod mesos;
 #[path = "../drivers/tests/swarm/combinations.rs"]
 #[allow(dead_code, reason = "the driver's own tests use the rest")]
 mod swarms;
@@ -198,6 +201,25 @@ fn heat_accepts_a_sample_of_swarms() {
     assert!(sample.len() >= 12, "{}", sample.len());
     for (shape, spec) in &sample {
         let answer = preview(&token, &request_of("swarm", spec));
+        assert_eq!(answer.status, 200, "{}: {}", shape.name(), answer.text);
+    }
+}
+
+/// The same of Mesos clusters, whose load balancers carry Marathon too.
+#[test]
+fn heat_accepts_a_sample_of_mesos_clusters() {
+    let token = CLOUD.token("demo");
+    let every = std::env::var("JEROBOAM_TEST_EVERY").map_or(17, |text| text.parse().unwrap());
+    let sample: Vec<_> = mesos::every().into_iter().step_by(every).collect();
+    assert!(sample.len() >= 40, "{}", sample.len());
+    for part in
+        ["ubuntu", "debian", "-1m-", "-3m-", "-5m-", "-0w", "-3w", "-lb", "-net", "-fip", "-vol", "-plain", "-marathon"]
+    {
+        let with = sample.iter().filter(|shape| shape.name().contains(part)).count();
+        assert!((1..sample.len()).contains(&with), "{with} of the sample are {part}");
+    }
+    for shape in &sample {
+        let answer = preview(&token, &request_of("mesos", &shape.spec()));
         assert_eq!(answer.status, 200, "{}: {}", shape.name(), answer.text);
     }
 }

@@ -33,6 +33,13 @@ pub struct ServiceAccount {
     public_key: String,
 }
 
+/// By what workers prove to masters who they are.
+#[derive(Serialize, ToSchema)]
+pub struct AgentSecret {
+    /// 64 hexadecimal digits, the same for all nodes of the cluster.
+    secret: String,
+}
+
 /// What lets a node join its cluster.
 #[derive(Serialize, ToSchema)]
 pub struct JoinToken {
@@ -263,6 +270,24 @@ pub async fn service_account(
     let pair = node::service_account(&api.conductor, &holder, &cluster, &node).await?;
     let private_key = pair.private_key.expose_secret().to_owned();
     Ok(Json(ServiceAccount { private_key, public_key: pair.public_key }))
+}
+
+/// Gives a node the secret by which workers prove to masters who they are.
+#[utoipa::path(get, operation_id = "show_agent_secret", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/agent-secret", tag = "nodes",
+    params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
+        ("node_name" = String, Path, description = "Name of the node's server")),
+    security(("bootstrap" = []), ("node" = [])),
+    responses((status = 200, description = "The secret", body = AgentSecret),
+        (status = 404, description = "The cluster's workers have none")))]
+pub async fn agent_secret(
+    State(api): State<Api>,
+    Node(holder): Node,
+    segments: Segments,
+    Query(Nothing): Query<Nothing>,
+) -> Result<Json<AgentSecret>> {
+    let Which { cluster, node } = Which::of(segments)?;
+    let secret = node::agent_secret(&api.conductor, &holder, &cluster, &node).await?;
+    Ok(Json(AgentSecret { secret: secret.expose_secret().to_owned() }))
 }
 
 /// Gives a control plane node the credential of the cluster's own controllers.

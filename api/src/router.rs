@@ -32,6 +32,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(nodes::hand_in_join_tokens))
         .routes(routes!(nodes::join_token))
         .routes(routes!(nodes::service_account))
+        .routes(routes!(nodes::agent_secret))
         .routes(routes!(nodes::cloud_config))
         .routes(routes!(certificates::sign))
         .routes(routes!(certificates::show, certificates::rotate))

@@ -197,6 +197,15 @@ impl Sealer {
     }
 }
 
+/// A secret for one purpose out of another secret: 64 hexadecimal digits, the same at every call with the same arguments.
+///
+/// # Errors
+/// [`SealError::Crypto`].
+pub fn derived(from: &SecretString, purpose: &str) -> Result<SecretString, SealError> {
+    let mac = Zeroizing::new(hmac(from.expose_secret().as_bytes(), purpose.as_bytes()).map_err(crypto)?);
+    Ok(SecretString::from(hex::encode(*mac)))
+}
+
 /// A secret of our own making: 244 random bits, in characters that no configuration language minds.
 #[must_use]
 pub fn random_text() -> SecretString {

@@ -111,6 +111,11 @@ pub trait Driver: Send + Sync {
         false
     }
 
+    /// Whether workers prove to masters who they are by a secret that all nodes of the cluster share.
+    fn has_agent_secret(&self) -> bool {
+        false
+    }
+
     /// The name of the file that holds the user data of workers.
     fn user_data_of_workers(&self) -> &'static str {
         graph::WORKER_USER_DATA

@@ -123,7 +123,7 @@ agents() {
     check "mesos-agent: variables as published" variables "$root/etc/mesos/agent.env"
     check "mesos-agent's command line" line w-0 mesos-agent --master=zk://127.0.0.1:2181/mesos --ip=10.0.0.21 --port=5051 \
         --hostname=10.0.0.21 --work_dir=/srv/mesos --containerizers="$(inside w-0 containerizers)" --executor_registration_timeout=5mins \
-        --attributes=nodegroup:default_worker --isolation=filesystem/linux,docker/runtime --image_providers=DOCKER,APPC \
+        "--attributes=nodegroup:default_worker;node:w-0" --isolation=filesystem/linux,docker/runtime --image_providers=DOCKER,APPC \
         --docker_store_dir=/var/lib/mesos/store/docker --appc_store_dir=/var/lib/mesos/store/appc \
         --executor_environment_variables=file:///etc/mesos/executor-environment.json
     check "the executors' environment" python 'assert json.load(open(sys.argv[1])) == {"A": "it'\''s"}' "$root/etc/mesos/executor-environment.json"
@@ -153,6 +153,16 @@ plain() {
     check "its flags are published" published plain-0 marathon
     check "no variables of TLS" lacks "$WORK/plain-0/etc/mesos/marathon.env" SSL
     check "the agent's way" contains "$WORK/plain-1/etc/systemd/system/mesos-agent.service" "zk://10.0.0.11:2181,10.0.0.12:2181,10.0.0.13:2181/mesos"
+    check "agents show a secret" contains "$WORK/plain-1/etc/systemd/system/mesos-agent.service" "--credential=file:///etc/mesos/credential.json"
+    check "by flags that are published" published plain-1 mesos-agent
+    check "which masters ask for" contains "$WORK/plain-0/etc/systemd/system/mesos-master.service" "--authenticate_agents"
+    check "by flags that are published too" published plain-0 mesos-master
+    check "it is one" python '
+masters, agent = (json.load(open(name)) for name in sys.argv[1:])
+assert masters == {"credentials": [agent]} and agent == {"principal": "agent", "secret": "5e" * 32}, (masters, agent)' \
+        "$WORK/plain-0/etc/mesos/agents.json" "$WORK/plain-1/etc/mesos/credential.json"
+    check "which is root's" test "$(stat -c %a "$WORK/plain-0/etc/mesos/agents.json" "$WORK/plain-1/etc/mesos/credential.json" | sort -u)" = 600
+    check "with TLS there is none" fails test -e "$WORK/m-1/etc/mesos/agents.json"
     check "goes through no tunnel" fails test -e "$WORK/plain-1/etc/systemd/system/mesos-zookeeper-tunnel.service"
     check "no Marathon where none is wanted" fails test -e "$WORK/alone-0/etc/systemd/system/marathon.service"
     check "a lone master's quorum" contains "$WORK/alone-0/etc/systemd/system/mesos-master.service" '"--quorum=1"'

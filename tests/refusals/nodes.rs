@@ -49,7 +49,7 @@ fn a_token_of_another_cluster() {
     let standing = STANDING.get();
     let (own, other) = (&standing.first, &standing.second);
     for token in [&own.master_token, &own.worker_token] {
-        for part in ["service-account", "cloud-config"] {
+        for part in ["service-account", "agent-secret", "cloud-config"] {
             let path = format!("/clusters/{}/nodes/{}/{part}", other.uuid, other.node("master"));
             assert_refused(&standing.node(token, "GET", &path, None), 404, &["could not be found"]);
         }
@@ -81,6 +81,9 @@ fn a_worker_that_reads_what_masters_may() {
     let answer = standing.node(&cluster.master_token, "GET", &path, None);
     assert_eq!(answer.status, 200);
     assert!(answer.json()["private_key"].as_str().unwrap().contains("PRIVATE KEY"));
+    let path = format!("/clusters/{}/nodes/{}/agent-secret", cluster.uuid, cluster.node("master"));
+    let answer = standing.node(&cluster.master_token, "GET", &path, None);
+    assert_refused(&answer, 404, &["have no secret of this kind"]);
 }
 
 /// Nodes are no users, and users no nodes.

@@ -108,7 +108,7 @@ async fn the_one_that_leads_is_found_among_those_that_do_not() {
     let way = masters.way("127.0.0.1", &["127.0.0.1", "127.0.0.2"]);
     let leader = Leader::reach(&way).await.unwrap();
     leader.remove("c-w-0").await.unwrap();
-    let order = r#"{"mark_agent_gone":{"agent_id":{"value":"0"}},"type":"MARK_AGENT_GONE"}"#;
+    let order = r#"{"type":"MARK_AGENT_GONE","mark_agent_gone":{"agent_id":{"value":"0"}}}"#;
     assert_eq!(masters.asked().last().unwrap(), &format!("127.0.0.2 POST /api/v1 {order}"));
     assert_eq!(way.health().await, [("127.0.0.1".to_owned(), Ok(307)), ("127.0.0.2".to_owned(), Ok(200))]);
 }
@@ -155,7 +155,7 @@ async fn an_agent_is_drained_once_and_done_when_the_master_says_so() {
         assert_eq!(asked.len(), orders, "{asked:?}");
         if orders == 1 {
             let order =
-                r#"{"drain_agent":{"agent_id":{"value":"0"},"max_grace_period":{"seconds":40}},"type":"DRAIN_AGENT"}"#;
+                r#"{"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":"0"},"max_grace_period":{"seconds":40}}}"#;
             assert_eq!(asked[0], format!("127.0.0.1 POST /api/v1 {order}"));
         }
         assert_eq!(leader.drain("c-w-1", grace).await, Ok(true), "it is away");

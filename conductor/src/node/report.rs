@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
+
 use super::{Holder, Phase, store};
 use crate::column::now;
 use crate::scope::Scope;
-use crate::{Conductor, Error, Result, certificate, cluster};
+use crate::{Conductor, Error, Result, certificate, cluster, secret};
 
 /// Lines of a log that are kept.
 const LOG_LINES: usize = 20;
@@ -80,6 +82,20 @@ pub async fn service_account(
     known(conductor, holder, cluster, node).await?;
     masters_only(holder)?;
     certificate::service_account(conductor, cluster).await
+}
+
+/// The secret by which workers prove to masters who they are; the same for all nodes of the cluster, for its whole life.
+///
+/// # Errors
+/// Not found for another cluster's node, and where workers have no such secret.
+pub async fn agent_secret(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str) -> Result<SecretString> {
+    known(conductor, holder, cluster, node).await?;
+    let view = cluster::store::view(&conductor.db, &Scope::All, cluster).await?;
+    if !conductor.driver(&view.cluster.driver)?.has_agent_secret() {
+        return Err(Error::not_found(format!("The workers of cluster {cluster} have no secret of this kind.")));
+    }
+    let pair = certificate::service_account(conductor, cluster).await?;
+    secret::derived(&pair.private_key, &format!("agents of {cluster}")).map_err(Error::internal)
 }
 
 /// The in-cluster credential as a cloud.conf, for a control plane node.

@@ -46,6 +46,7 @@ async fn clusters_at_rest_with_an_api_are_asked(t: TestDatabase) {
     assert_eq!(all[1].health_status_reason["ü.Ready"], "False");
     assert_eq!((all[1].uuid.as_str(), all[1].driver.as_str()), (kept[3].uuid.as_str(), "kubernetes"));
     assert_eq!(all[1].api_address, "tcp://10.0.0.3:2376");
+    assert!(!all[1].labels.is_empty() && all[1].labels == kept[3].labels);
 
     assert_eq!(ids(&asked(&t.db, &["kubernetes"], REST, 0, 2).await.unwrap()), [kept[0].id, kept[3].id]);
     assert_eq!(ids(&asked(&t.db, &["kubernetes"], REST, kept[3].id, 2).await.unwrap()), [kept[4].id]);

@@ -92,6 +92,10 @@ impl Driver for Mesos {
         true
     }
 
+    fn has_agent_secret(&self) -> bool {
+        true
+    }
+
     fn node_labels(&self) -> &'static [&'static str] {
         replace::OF_NODES
     }

@@ -3,6 +3,7 @@
 use drivers::{Desired, installed};
 
 use crate::shapes::{Shape, driver};
+use crate::user_data::files;
 
 fn desired(change: impl FnOnce(&mut Desired)) -> Desired {
     let mut desired = Shape::named("ubuntu-3m-3w-marathon").spec().desired;
@@ -45,6 +46,43 @@ fn each_rule_names_its_field() {
     ] {
         assert_eq!(fields(&request), [field], "{request:?}");
     }
+}
+
+/// Where the packages come from: the label, else the property of the node's image.
+#[test]
+fn packages_come_from_where_the_label_or_the_image_says() {
+    let url = |label: Option<&str>, property: Option<&str>| {
+        let mut spec = Shape::named("ubuntu-1m-3w").spec();
+        for group in [&mut spec.masters, &mut spec.workers] {
+            group.image.mesos_packages_url = property.map(str::to_owned);
+        }
+        spec.desired.labels.extend(label.map(|url| ("mesos_packages_url".to_owned(), url.to_owned())));
+        let stack = driver().stack(&spec)?;
+        let of = |name: &str| {
+            let file = files(&stack.files[name]).remove("/etc/jeroboam/node.env").unwrap();
+            file.text.lines().find(|line| line.starts_with("MESOS_PACKAGES_URL=")).unwrap().to_owned()
+        };
+        assert_eq!(of("master-user-data"), of("worker-user-data"));
+        Ok::<_, drivers::RenderError>(of("master-user-data"))
+    };
+    let (one, other) = ("https://a.example.org/mesos/", "https://b.example.org/mesos");
+    assert_eq!(url(None, None).unwrap(), "MESOS_PACKAGES_URL=''");
+    assert_eq!(url(None, Some(one)).unwrap(), "MESOS_PACKAGES_URL='https://a.example.org/mesos'");
+    assert_eq!(url(Some(other), Some(one)).unwrap(), "MESOS_PACKAGES_URL='https://b.example.org/mesos'");
+    let refused = url(None, Some("http://a.example.org")).unwrap_err().to_string();
+    assert!(
+        refused.contains("default-worker.image.mesos_packages_url is \"http://a.example.org\"; allowed: "),
+        "{refused}"
+    );
+}
+
+#[test]
+fn marathon_is_asked_where_it_runs() {
+    let labels = |enabled: &str| [("marathon_enabled".to_owned(), enabled.to_owned())].into();
+    let ports =
+        |enabled, tls| driver().probes(&labels(enabled), tls).iter().map(|probe| probe.port).collect::<Vec<_>>();
+    assert_eq!((ports("true", true), ports("true", false), ports("false", true)), (vec![8443], vec![8080], vec![]));
+    assert_eq!(driver().probes(&[].into(), true)[0].path, "/ping");
 }
 
 #[test]

@@ -80,6 +80,10 @@ step_agent() {
         put 644 /etc/mesos/executor-environment.json <<<"$EXECUTOR_ENVIRONMENT"
         words+=(--executor_environment_variables=file:///etc/mesos/executor-environment.json)
     }
+    if [[ $MESOS_TLS != true ]]; then
+        agent_credential | put 600 /etc/mesos/credential.json
+        words+=(--credential=file:///etc/mesos/credential.json)
+    fi
     write_executor_certificate
     # Executors have no certificate for clients, and none but masters reach the port from outside.
     libprocess_environment false | put 600 /etc/mesos/agent.env

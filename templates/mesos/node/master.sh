@@ -31,15 +31,20 @@ quorum() {
 }
 
 step_master() {
-    local secret
+    local secret credential words=()
     secret=$(zookeeper_secret)
+    if [[ $MESOS_TLS != true ]]; then
+        credential=$(agent_credential)
+        say "{\"credentials\": [$credential]}" | put 600 /etc/mesos/agents.json
+        words=(--authenticate_agents --credentials=file:///etc/mesos/agents.json)
+    fi
     # In a file, since anyone on the machine may read the words of a command line.
     zookeeper_url /mesos "$secret" | put 600 /etc/mesos/zk
     libprocess_environment true | put 600 /etc/mesos/master.env
     service mesos-master "Mesos master" 'After=zookeeper.service
 RequiresMountsFor=/var/lib/mesos' 'EnvironmentFile=/etc/mesos/master.env' "$(program mesos-master /usr/sbin)" \
         --zk=file:///etc/mesos/zk --quorum="$(quorum)" --cluster="$CLUSTER_NAME" --work_dir=/var/lib/mesos/master \
-        --ip="$NODE_ADDRESS" --port="$MESOS_API_PORT" --hostname="$NODE_ADDRESS"
+        --ip="$NODE_ADDRESS" --port="$MESOS_API_PORT" --hostname="$NODE_ADDRESS" "${words[@]}"
     live || return 0
     wait_for 600 "this master" answers "$MESOS_API_PORT" /health
 }

@@ -81,6 +81,16 @@ END
     systemctl restart --no-block "$name"
 }
 
+# By which agents prove to masters who they are, where no certificate does.
+agent_credential() {
+    local answer secret
+    answer=$(api 600 GET "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/agent-secret") ||
+        die "the API gives no secret for agents"
+    secret=$(json_text secret <<<"$answer")
+    [[ $secret =~ ^[0-9a-f]{64}$ ]] || die "the API's secret for agents is none"
+    say "{\"principal\": \"agent\", \"secret\": \"$secret\"}"
+}
+
 # What every program with libprocess in it is told; CLIENTS says whether only holders of a certificate may come in.
 libprocess_environment() {
     [[ $MESOS_TLS == true ]] || return 0
