@@ -121,7 +121,7 @@ fn is_well(service: &Service, token: &str, uuid: &str, (masters, workers, tls, m
     let ready = service.rows(&format!("SELECT role, phase FROM node WHERE cluster_uuid = '{uuid}'"));
     let count = |role: &str| ready.as_array().unwrap().iter().filter(|row| **row == json!([role, "ready"])).count();
     assert_eq!((count("master"), count("worker")), (masters, workers), "{ready}");
-    let mut members = BTreeSet::new();
+    let (mut members, mut secrets) = (BTreeSet::new(), BTreeSet::new());
     for root in machines(uuid) {
         let environment = file(&root, "etc/jeroboam/node.env");
         if environment.contains("NODE_ROLE='master'") {
@@ -137,6 +137,10 @@ fn is_well(service: &Service, token: &str, uuid: &str, (masters, workers, tls, m
             assert!(unit.contains("--master=zk://"), "{unit}");
             assert_eq!(root.join("etc/mesos/tunnel.conf").exists(), tls);
         }
+        for credential in ["etc/mesos/agents.json", "etc/mesos/credential.json"] {
+            let text = std::fs::read_to_string(root.join(credential)).unwrap_or_default();
+            secrets.extend(text.split('"').find(|word| word.len() == 64).map(str::to_owned));
+        }
         let verified = Command::new("openssl")
             .args(["verify", "-purpose", "sslclient", "-CAfile"])
             .args([root.join("etc/mesos/pki/ca.crt"), root.join("etc/mesos/pki/mesos.crt")])
@@ -145,6 +149,9 @@ fn is_well(service: &Service, token: &str, uuid: &str, (masters, workers, tls, m
         assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     }
     assert_eq!(members.len(), masters, "{members:?}");
+    // Without certificates agents prove who they are by a secret, of which nobody else is told.
+    assert_eq!(secrets.len(), usize::from(!tls), "one for all nodes");
+    assert!(secrets.iter().all(|secret| !service.log().contains(secret)), "it is in the log");
 }
 
 /// (image, masters, workers, given network, load balancer, floating IPs, volumes, TLS, Marathon)

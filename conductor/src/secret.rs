@@ -390,6 +390,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_derived_is_of_its_secret_and_its_purpose_alone() {
+        let of = |secret: &str, purpose: &str| {
+            derived(&SecretString::from(secret), purpose).unwrap().expose_secret().to_owned()
+        };
+        // As `printf b | openssl dgst -sha256 -hmac a` says.
+        assert_eq!(of("a", "b"), "08de329931e295683776aa9a43529bd0b275286df3160300c49ba4e841833013");
+        assert!(of("a", "c") != of("a", "b") && of("c", "b") != of("a", "b"));
+    }
+
+    #[test]
     fn a_key_file_that_others_can_read_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret.key");

@@ -80,11 +80,17 @@ struct Look<'a> {
 /// A cluster, and all that is needed to ask it.
 struct Patient {
     cluster: Asked,
+    groups: Groups,
+    identity: Option<Identity>,
+}
+
+/// What a cluster should consist of.
+#[derive(Default)]
+struct Groups {
     /// The masters' addresses.
     masters: Vec<String>,
     /// How many workers each nodegroup should have, by its name.
     workers: Vec<(String, u32)>,
-    identity: Option<Identity>,
 }
 
 impl Look<'_> {
@@ -129,20 +135,20 @@ impl Look<'_> {
     async fn prepared(&self, clusters: Vec<Asked>) -> Result<Vec<Patient>> {
         let uuids: Vec<String> = clusters.iter().map(|cluster| cluster.uuid.clone()).collect();
         let mut pairs = identities(self.conductor, &uuids).await?;
-        let mut groups: HashMap<String, (Vec<String>, Vec<(String, u32)>)> = HashMap::new();
+        let mut groups: HashMap<String, Groups> = HashMap::new();
         for group in nodegroup::store::of_clusters(&self.conductor.db, &uuids).await? {
-            let (masters, workers) = groups.entry(group.cluster_uuid).or_default();
+            let groups = groups.entry(group.cluster_uuid).or_default();
             if group.role == MASTER {
-                masters.extend(group.node_addresses.0);
+                groups.masters.extend(group.node_addresses.0);
             } else {
-                workers.push((group.name, u32::try_from(group.node_count).unwrap_or_default()));
+                groups.workers.push((group.name, u32::try_from(group.node_count).unwrap_or_default()));
             }
         }
         let mut patients = Vec::with_capacity(clusters.len());
         for cluster in clusters {
             let identity = self.identity(&cluster.uuid, pairs.remove(&cluster.uuid)).await;
-            let (masters, workers) = groups.remove(&cluster.uuid).unwrap_or_default();
-            patients.push(Patient { cluster, masters, workers, identity });
+            let groups = groups.remove(&cluster.uuid).unwrap_or_default();
+            patients.push(Patient { cluster, groups, identity });
         }
         Ok(patients)
     }
@@ -164,7 +170,7 @@ impl Look<'_> {
         let api = &patient.cluster.api_address;
         match (driver.health(), &patient.identity) {
             (Health::Docker, Some(identity)) => {
-                match Swarm::reach(&endpoints(api, &patient.masters), identity, self.deadline).await {
+                match Swarm::reach(&endpoints(api, &patient.groups.masters), identity, self.deadline).await {
                     Ok(swarm) => finding::of_members(swarm.members()),
                     Err(fault) => finding::of_fault(&fault),
                 }
@@ -172,7 +178,7 @@ impl Look<'_> {
             (Health::Mesos, identity) if identity.is_some() || !mesos::has_tls(api) => {
                 let identity = identity.clone().filter(|_| mesos::has_tls(api));
                 // Half of the time, so that one that hangs leaves time for what the others say.
-                let way = Way::to(api, &patient.masters, identity, self.deadline / 2);
+                let way = Way::to(api, &patient.groups.masters, identity, self.deadline / 2);
                 self.at_masters(&way, patient, &driver.probes(&patient.cluster.labels.0, mesos::has_tls(api))).await
             }
             (Health::Docker | Health::Mesos, _) => finding::unknown("The cluster's certificates cannot be used"),
@@ -187,7 +193,7 @@ impl Look<'_> {
         match tokio::time::timeout(self.deadline, all).await {
             Ok((leader, masters, services)) => {
                 let agents = leader.as_ref().map(Leader::agents);
-                finding::of_masters(agents, &patient.workers, &masters, &services)
+                finding::of_masters(agents, &patient.groups.workers, &masters, &services)
             }
             Err(_) => finding::unknown(&format!("The masters did not answer within {} s", self.deadline.as_secs())),
         }
