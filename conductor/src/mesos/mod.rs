@@ -14,6 +14,7 @@ use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 
 use crate::link::{self, Answer, Endpoint, Fault, Identity, ask, shown};
 
@@ -104,8 +105,14 @@ impl Way {
         Err(told.map_or_else(|| Fault::Unreachable("no master's address is known".to_owned()), |(_, fault)| fault))
     }
 
-    /// What the leading master answers there, be it itself or one of those behind a load balancer.
+    /// What the leading master answers there, be it itself or one of those behind a load balancer; all tries have one
+    /// deadline.
     async fn of_leader(&self, endpoint: &Endpoint, path: &str, document: Option<&Value>) -> Result<Answer, Fault> {
+        let late = |_| Fault::Unreachable(format!("{endpoint}: no answer within {} s", self.deadline.as_secs()));
+        timeout(self.deadline, self.in_turn(endpoint, path, document)).await.map_err(late)?
+    }
+
+    async fn in_turn(&self, endpoint: &Endpoint, path: &str, document: Option<&Value>) -> Result<Answer, Fault> {
         for _ in 0..if self.is_master(endpoint) { 1 } else { TRIES } {
             let answer = ask(endpoint, self.identity.as_ref(), path, document, self.deadline).await?;
             match answer.status {
