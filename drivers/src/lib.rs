@@ -239,9 +239,28 @@ pub fn resolve(server_type: &str, os_distro: &str, coe: &str) -> Option<&'static
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Value, json};
 
-    use super::{find, resolve};
+    use super::{find, installed, resolve};
+
+    #[test]
+    fn labels_are_unique_and_defaults_are_values_of_their_kind() {
+        for driver in installed() {
+            let (name, mut keys) = (driver.name(), BTreeSet::new());
+            for label in driver.labels() {
+                assert!(keys.insert(label.key), "{name}: {} is there twice", label.key);
+                assert!(label.default.is_empty() || label.kind.takes(label.default), "{name}: {}", label.key);
+                assert!(label.meaning.ends_with('.'), "{name}: {}", label.key);
+            }
+            for key in driver.node_labels().iter().chain(driver.lasting_labels()) {
+                assert!(keys.contains(key), "{name}: {key}");
+            }
+        }
+        let of_mesos = find("mesos").unwrap().labels();
+        assert!(of_mesos.iter().all(|label| label.key != "nodeport_allowed_cidrs"), "it would have no effect");
+    }
 
     #[test]
     fn members_are_known_by_index_and_leave_by_it() {

@@ -103,6 +103,40 @@ pub(crate) const LABELS: [Label; 20] = [
     ),
 ];
 
+/// Those of them that say what one node is like; all others say what the cluster is.
+pub(crate) const OF_NODES: [&str; 5] =
+    ["availability_zone", "boot_volume_size", "boot_volume_type", "docker_volume_type", "server_group_policies"];
+
+/// Those of them that shaped networks, volumes, balancers and zones when the cluster was made.
+pub(crate) const LASTING: [&str; 14] = [
+    "api_master_lb_allowed_cidrs",
+    "availability_zone",
+    "control_plane_availability_zones",
+    "different_failure_domain",
+    "docker_volume_type",
+    "extra_network_name",
+    "extra_network_names",
+    "fixed_subnet_cidr",
+    "master_lb_allowed_cidrs",
+    "master_lb_floating_ip_enabled",
+    "octavia_lb_algorithm",
+    "octavia_lb_healthcheck",
+    "octavia_provider",
+    "server_group_policies",
+];
+
+/// Ours and a COE's own; `N` is the number of both.
+pub(crate) const fn joined<const N: usize>(ours: &[&'static str], own: &[&'static str]) -> [&'static str; N] {
+    assert!(N == ours.len() + own.len(), "N is not the number of both");
+    let mut all = [""; N];
+    let mut index = 0;
+    while index < N {
+        all[index] = if index < ours.len() { ours[index] } else { own[index - ours.len()] };
+        index += 1;
+    }
+    all
+}
+
 /// As [`with`], but for the one of that key, which means nothing to the COE.
 pub(crate) const fn without<const N: usize>(key: &str, own: &[Label]) -> [Label; N] {
     assert!(N + 1 == LABELS.len() + own.len(), "N is not the number of all labels but one");

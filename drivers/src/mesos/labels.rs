@@ -58,21 +58,3 @@ const ALL: [Label; labels::LABELS.len() - 1 + OWN.len()] = labels::without("node
 
 /// Every label.
 pub(super) const LABELS: &[Label] = &ALL;
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn keys_are_unique_and_defaults_are_values_of_their_kind() {
-        let mut keys = BTreeSet::new();
-        for label in LABELS {
-            assert!(keys.insert(label.key), "{} is there twice", label.key);
-            assert!(label.default.is_empty() || label.kind.takes(label.default), "{}", label.key);
-            assert!(label.meaning.ends_with('.'), "{}", label.key);
-        }
-        assert!(!keys.contains("nodeport_allowed_cidrs"), "it would have no effect");
-    }
-}

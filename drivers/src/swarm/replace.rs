@@ -1,37 +1,19 @@
 //! What an upgrade may change, and what keeps a swarm from one.
 
 use crate::Desired;
+use crate::graph::labels;
+
+const OWN_OF_NODES: &[&str] = &["docker_package", "docker_packages_url"];
 
 /// Labels that say what one node is like; all others say what the cluster is.
-pub(super) const OF_NODES: &[&str] = &[
-    "availability_zone",
-    "boot_volume_size",
-    "boot_volume_type",
-    "docker_package",
-    "docker_packages_url",
-    "docker_volume_type",
-    "server_group_policies",
-];
+pub(super) const OF_NODES: &[&str] =
+    &labels::joined::<{ labels::OF_NODES.len() + OWN_OF_NODES.len() }>(&labels::OF_NODES, OWN_OF_NODES);
+
+const OWN_LASTING: &[&str] = &["nodeport_allowed_cidrs", "swarm_autolock"];
 
 /// Labels that shaped networks, volumes, balancers, zones and the swarm itself when the cluster was made.
-pub(super) const LASTING: &[&str] = &[
-    "api_master_lb_allowed_cidrs",
-    "availability_zone",
-    "control_plane_availability_zones",
-    "different_failure_domain",
-    "docker_volume_type",
-    "extra_network_name",
-    "extra_network_names",
-    "fixed_subnet_cidr",
-    "master_lb_allowed_cidrs",
-    "master_lb_floating_ip_enabled",
-    "nodeport_allowed_cidrs",
-    "octavia_lb_algorithm",
-    "octavia_lb_healthcheck",
-    "octavia_provider",
-    "server_group_policies",
-    "swarm_autolock",
-];
+pub(super) const LASTING: &[&str] =
+    &labels::joined::<{ labels::LASTING.len() + OWN_LASTING.len() }>(&labels::LASTING, OWN_LASTING);
 
 /// Why the managers cannot be replaced; nothing if they can.
 pub(super) fn irreplaceable(desired: &Desired) -> Option<String> {
@@ -40,17 +22,4 @@ pub(super) fn irreplaceable(desired: &Desired) -> Option<String> {
          Make a cluster with 3 masters, or with a docker_volume_size: the state lies on that volume."
             .to_owned()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::labels::LABELS;
-    use super::*;
-
-    #[test]
-    fn the_lists_name_labels_that_there_are() {
-        for key in OF_NODES.iter().chain(LASTING) {
-            assert!(LABELS.iter().any(|label| label.key == *key), "{key}");
-        }
-    }
 }
