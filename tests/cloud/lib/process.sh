@@ -47,7 +47,8 @@ start() {
   if [ "$port" != 0 ] && ! port_free "$port"; then
     fail "$name: port $port of $CLOUD_HOST is taken by another process; set CLOUD_PORT_BASE or the port by itself"
   fi
-  setsid "$@" >>"$CLOUD_LOG/$name.out" 2>&1 </dev/null 9>&- &
+  # Nothing here speaks TLS; the machine's authorities would be read again and again.
+  SSL_CERT_FILE=/dev/null setsid "$@" >>"$CLOUD_LOG/$name.out" 2>&1 </dev/null 9>&- &
   pid=$!
   echo "$pid $(start_time "$pid") $mark" >"$CLOUD_RUN/$name.pid"
 }
