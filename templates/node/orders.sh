@@ -49,6 +49,7 @@ follow_orders() {
     local orders kind uuid code=0 message log=$ROOT/var/log/jeroboam/orders.log
     alone
     settle_pairs
+    each_round
     orders=$(api 60 GET "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/orders") || die "$(no_orders)"
     kind=$(json_text kind <<<"$orders") || die "the API's orders cannot be read"
     [[ $kind != nothing ]] || return 0

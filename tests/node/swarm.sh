@@ -107,6 +107,7 @@ assert c["storage-driver"] == "overlay2" and c["log-opts"]["max-size"] and "live
 c = json.load(open(sys.argv[1]))
 assert c["hosts"] == ["unix:///run/docker.sock"] and "tlsverify" not in c and c["insecure-registries"] == ["10.0.0.3:5000"], c' \
         "$WORK/w-0/etc/docker/daemon.json"
+    check "what does not lock needs no unit that unlocks" fails test -e "$root/etc/systemd/system/jeroboam-unlock.service"
     check "the unit names no hosts" lacks "$root/etc/systemd/system/docker.service" ' -H '
 }
 
@@ -173,6 +174,47 @@ json.dump(order, open(sys.argv[1] + "/orders.json", "w"))' "$API"
     rm -f "$API/sign-next" "$API/orders.json"
 }
 
+# Managers restart Docker one at a time, whoever else changes the swarm.
+turns() {
+    local name children_of=()
+    # label: the labels of the swarm, of which one is its owner's.
+    labels() { curl -s --unix-socket "$WORK/m-0/run/docker.sock" http://docker/swarm | python 'print(json.dumps(json.load(sys.stdin)["Spec"]["Labels"]))'; }
+    own='swarm=$(engine GET /swarm); spec=$(json_object Spec <<<"$swarm"); label="\"a,}\":\"b,}\""; update_swarm "$swarm" "${spec/"\"Labels\":{"/"\"Labels\":{$label"}"'
+    inside m-0 "$own"
+    check "the owner's label" test "$(labels)" = '{"a,}": "b,}"}'
+    : >"$WORK/turns"
+    for name in m-0 m-1 m-2; do
+        inside $name 'restart_docker() { echo "$NODE_NAME begins" >>"$ROOT/../turns"; sleep 0.7; echo "$NODE_NAME ends" >>"$ROOT/../turns"; }
+            restart_services' >"$WORK/turn-$name.log" 2>&1 &
+        children_of+=($!)
+    done
+    for name in m-0 m-1 m-2; do
+        wait "${children_of[${name#m-}]}"
+        check "$name has had its turn" test $? = 0
+    done
+    check "one after the other" python '
+lines = [line.split() for line in open(sys.argv[1])]
+assert len(lines) == 6 and sorted(one[0] for one in lines[::2]) == ["m-0", "m-1", "m-2"], lines
+assert all(one == [other[0], "begins"] and other[1] == "ends" for one, other in zip(lines[::2], lines[1::2])), lines' "$WORK/turns"
+    check "no turn is left, and the owner's label is" test "$(labels)" = '{"a,}": "b,}"}'
+    inside m-2 take_turn
+    check "a turn that was taken before is its taker's" inside m-2 take_turn
+    check "and nobody else's" fails inside m-0 take_turn
+    check "its holder is named" test "$(labels)" = '{"jeroboam.restarting": "m-2", "a,}": "b,}"}'
+    check "a turn that nobody ends is over in time" inside m-0 'LONGEST_TURN=1; wait_for 20 "its turn" take_turn'
+    check "then it is the other's" test "$(labels)" = '{"jeroboam.restarting": "m-0", "a,}": "b,}"}'
+    inside m-2 end_turn
+    check "who lost it does not end it" test "$(labels)" = '{"jeroboam.restarting": "m-0", "a,}": "b,}"}'
+    inside m-0 end_turn
+    check "it is ended" test "$(labels)" = '{"a,}": "b,}"}'
+    for name in unreachable:60 unknown:60 reachable:0; do
+        check "a manager that is ${name%:*} is waited for, not for ever" test "$(inside m-0 "engine() { echo '[{\"ManagerStatus\":{\"Reachability\":\"${name%:*}\"}}]'; }
+            sleep() { echo pause; }
+            wait_for_managers" | grep -c pause)" = "${name#*:}"
+    done
+    check "a worker restarts nothing" inside w-0 'engine() { exit 1; }; restart_services'
+}
+
 replacement() {
     gone m-1
     node m-1 master 1 10.0.0.11 "SWARM_STATE='existing'"
@@ -201,6 +243,27 @@ locked() {
     check "a manager that locks" run m-9
     key=$(token unlock_key)
     check "its key is handed in" contains <(echo "$key") SWMKEY-1-
+    check "Docker brings the unit that unlocks" contains "$WORK/m-9/etc/systemd/system/docker.service" jeroboam-unlock.service
+    check "which is there" contains "$WORK/m-9/etc/systemd/system/jeroboam-unlock.service" "bootstrap unlock"
+    # As when the machine boots again: it is a node, and its bootstrap token is worth nothing.
+    restarted() { mv "$WORK/m-9" "$WORK/away" && sleep 0.3 && rm -f "$WORK/away/run/docker.sock" && mv "$WORK/away" "$WORK/m-9" && until [[ -S $WORK/m-9/run/docker.sock ]]; do sleep 0.05; done; }
+    echo worthless >"$WORK/m-9/etc/jeroboam/bootstrap-token"
+    restarted
+    check "a restart locks it" test "$(inside m-9 swarm_state)" = locked
+    check "it gets the key by its certificate" run m-9 unlock
+    check "and is a manager again" test "$(members m-9)" = m-9:manager:ready
+    check "once more there is nothing to do" run m-9 unlock
+    check "an open state is not opened" inside m-9 'unlock x'
+    inside m-9 'swarm=$(engine GET /swarm); engine POST "/swarm/update?rotateManagerUnlockKey=true&version=$([[ $swarm =~ Index\":([0-9]+) ]] && echo ${BASH_REMATCH[1]})" "$(json_object Spec <<<"$swarm")"'
+    check "its owner's new key is handed in" run m-9 orders
+    check "in place of the old one" fails test "$(token unlock_key)" = "$key"
+    check "the key is in no file" fails grep -rqF "$(token unlock_key)" "$WORK/m-9"
+    key=$(token unlock_key)
+    restarted
+    check "and opens the state" run m-9 unlock
+    restarted
+    check "without the API it stays locked" fails inside m-9 'api() { return 1; }; open_state'
+    check "it is" test "$(inside m-9 swarm_state)" = locked
     gone m-9
     mkdir -p "$WORK/m-9/dev"
     cp "$volume" "$WORK/m-9/dev/vdb"
@@ -215,6 +278,7 @@ locked() {
     mv "$WORK/kept" "$API/join-tokens.json"
 }
 
+check "Docker is played as the real one answered" python3 tests/node/engines --check
 start_api
 python3 tests/node/engines "$WORK" 2>"$WORK/engines.log" &
 children+=($!)
@@ -226,6 +290,7 @@ files
 secrets
 rotation
 authorities
+turns
 replacement
 locked
 [[ ! -s $WORK/engines.log ]] || { cat "$WORK/engines.log"; failed=$((failed + 1)); }

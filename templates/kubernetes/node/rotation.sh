@@ -4,6 +4,9 @@
 # follow_own KIND ORDER: an order of OWN_ORDERS.
 follow_own() { renew_cloud_configuration; }
 
+# What is looked after whenever orders are fetched: nothing.
+each_round() { :; }
+
 # What reads certificates only when it starts, one after the other, each healthy before the next.
 restart_services() {
     local name

@@ -4,7 +4,8 @@
 #   boot                                                         the steps of the first boot; `step_ready` is the last
 #   own_versions, own_destinations                               below
 #   certificate_path, ca_path, own_names                         pki.sh
-#   restart_services, before_new_certificates, follow_own        rotation.sh
+#   restart_services, before_new_certificates, follow_own,
+#   each_round                                                   rotation.sh
 # The lists are read by the shared scripts.
 # shellcheck disable=SC2034
 

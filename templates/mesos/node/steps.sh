@@ -138,5 +138,7 @@ restart_services() {
 
 before_new_certificates() { :; }
 
+each_round() { :; }
+
 # follow_own KIND ORDER: an order of OWN_ORDERS, of which there are none.
 follow_own() { die "the order '$1' is not known to this node's scripts"; }

@@ -55,14 +55,15 @@ END
 }
 
 step_docker() {
-    local configuration
+    local configuration wants=''
     configuration=$(daemon_configuration)
     put 644 /etc/docker/daemon.json <<<"$configuration"
+    ! locks || { write_unlock_unit && wants=' jeroboam-unlock.service'; }
     # Instead of the packages' unit: that one names hosts, which the configuration does too, and wants a socket unit.
     put 644 /etc/systemd/system/docker.service <<END
 [Unit]
 Description=Docker
-Wants=network-online.target containerd.service
+Wants=network-online.target containerd.service$wants
 After=network-online.target containerd.service
 RequiresMountsFor=/var/lib/docker
 StartLimitIntervalSec=0

@@ -17,6 +17,9 @@ OWN_SETTINGS=(
 # Orders besides those that every node knows.
 OWN_ORDERS=(join-tokens)
 
+# What `bootstrap` does by name besides what it does on every node.
+OWN_COMMANDS=(unlock)
+
 # The certificate by which this node proves who it is; on managers it is the server's of the Docker API. It is none for
 # clients, so nobody drives a manager with it.
 IDENTITY=docker
@@ -78,21 +81,14 @@ own_names() {
     say "DNS:localhost,IP:127.0.0.1,$api:$SWARM_API_ADDRESS,$SWARM_API_SANS"
 }
 
-# Docker reads its certificate and whom to trust only when it starts. A worker's Docker has no use for either.
-restart_services() {
-    local key=''
-    [[ $NODE_ROLE == master ]] || return 0
-    live || return 0
-    wait_for 300 "this manager to be active before its restart" is_active
-    [[ $SWARM_AUTOLOCK != true ]] || key=$(unlock_key)
-    systemctl restart docker
-    wait_for 120 "docker" engine_answers
-    [[ -z $key ]] || unlock "$key"
-    wait_for 300 "this manager to be active after its restart" is_active
-}
-
 # Nothing in a swarm trusts the cluster's authority but the API.
 before_new_certificates() { :; }
 
 # follow_own KIND ORDER: an order of OWN_ORDERS.
 follow_own() { rotate_join_tokens; }
+
+# command_own NAME: one of OWN_COMMANDS.
+command_own() { open_state; }
+
+# What is looked after whenever orders are fetched.
+each_round() { keep_unlock_key; }

@@ -18,7 +18,7 @@ step_swarm() {
     state=$(swarm_state)
     # A server that took over the volume of another: the swarm's state is there, and may be locked.
     if [[ $state == locked ]]; then
-        unlock "$(ask_for_token '' | json_text unlock_key)"
+        unlock "$(ask_for_unlock_key)"
     elif [[ $state != active ]]; then
         enter
     fi
@@ -81,14 +81,6 @@ join() {
     return 1
 }
 
-# The key that a locked swarm is opened with.
-unlock_key() { engine GET /swarm/unlockkey | json_text UnlockKey; }
-
-unlock() {
-    [[ -n $1 ]] || die "the API has no key for the locked swarm"
-    engine POST /swarm/unlock "{\"UnlockKey\":$(json "$1")}" >/dev/null || die "the swarm cannot be unlocked"
-}
-
 # A manager that takes the place of another has that one's name: the old record must not count any more.
 forget_predecessors() {
     local nodes own node id spec version
@@ -134,6 +126,12 @@ rotate() {
     local swarm spec
     swarm=$(engine GET /swarm) || return 1
     spec=$(json_object Spec <<<"$swarm") || return 1
-    [[ $swarm =~ \"Index\":([0-9]+) ]] || return 1
-    engine POST "/swarm/update?version=${BASH_REMATCH[1]}&rotateWorkerToken=true&rotateManagerToken=true" "$spec" >/dev/null
+    update_swarm "$swarm" "$spec" '&rotateWorkerToken=true&rotateManagerToken=true'
+}
+
+# update_swarm SWARM SPEC [QUERY]: gives the swarm, as it was read, another specification; fails where somebody has changed
+# it since.
+update_swarm() {
+    [[ $1 =~ \"Index\":([0-9]+) ]] || return 1
+    engine POST "/swarm/update?version=${BASH_REMATCH[1]}${3:-}" "$2" >/dev/null
 }

@@ -1,5 +1,5 @@
 """Docker on a node that is only played: the calls of its Engine API by which a machine joins and leads a swarm, on a
-socket of the node's own, answered in the words and forms of the real one (20.10). A swarm is what its engines know
+socket of the node's own, answered in the words and forms of the real one, as dockercalls.json has them on record. A swarm is what its engines know
 together: they share it here by the cluster's UUID. What a machine would keep below /var/lib/docker is in a file, so
 that it goes with the disk it lies on.
 """
@@ -9,6 +9,7 @@ import json
 import pathlib
 import secrets
 import socketserver
+import sys
 import threading
 import urllib.parse
 
@@ -17,6 +18,15 @@ PART_OF_SWARM = 'This node is already part of a swarm. Use "docker swarm leave" 
 NO_MANAGER = ('This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to '
               "swarm and try again.")
 WRONG_TOKEN = "rpc error: code = InvalidArgument desc = A valid join token is necessary to join this cluster"
+WORKER = ("This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. Please run this command on a "
+          "manager node or promote the current node to a manager.")
+LOCKED = 'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.'
+LOCKED_LEAVES = "Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message."
+MANAGER_LEAVES = "You are attempting to leave the swarm on a node that is participating as a manager. "
+LAST_LEAVES = "Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. "
+NO_LEADER = ("rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online. Make "
+             "sure more than half of the managers are online.")
+NO_VERSION = "invalid node version '%s': strconv.ParseUint: parsing \"%s\": invalid syntax"
 UNREACHABLE = "rpc error: code = Unavailable desc = connection error"
 OUT_OF_SEQUENCE = "rpc error: code = Unknown desc = update out of sequence"
 
@@ -62,11 +72,13 @@ class Swarm:
         lock = bool(spec.get("EncryptionConfig", {}).get("AutoLockManagers"))
         self.state = {
             "ID": identity, "Version": 10, "Nodes": {}, "UnlockKey": f"SWMKEY-1-{secrets.token_urlsafe(32)}" if lock else "",
-            "JoinTokens": {"Worker": new_token(identity), "Manager": new_token(identity)}, "AutoLockManagers": lock}
+            "JoinTokens": {"Worker": new_token(identity), "Manager": new_token(identity)}, "AutoLockManagers": lock,
+            "Labels": {}}
 
     def add(self, engine, role):
         identity = secrets.token_hex(13)[:25]
-        self.state["Nodes"][identity] = {"Hostname": engine.hostname, "Addr": engine.address, "Role": role, "Version": 12}
+        self.state["Nodes"][identity] = {"Hostname": engine.hostname, "Addr": engine.address, "Role": role, "Version": 12,
+                                         "Availability": "active"}
         self.alive[identity] = engine
         self.save()
         return identity
@@ -78,19 +90,21 @@ class Swarm:
         return up if 2 * len(up) > len(members) else []
 
     def spec(self):
-        return {"Name": "default", "Labels": {}, "Orchestration": {"TaskHistoryRetentionLimit": 5},
+        return {"Name": "default", "Labels": self.state["Labels"], "Orchestration": {"TaskHistoryRetentionLimit": 5},
                 "EncryptionConfig": {"AutoLockManagers": self.state["AutoLockManagers"]}}
 
     def node(self, identity):
         node = self.state["Nodes"][identity]
         document = {
             "ID": identity, "Version": {"Index": node["Version"]},
-            "Spec": {"Labels": {}, "Role": node["Role"], "Availability": "active"},
+            "Spec": {"Labels": {}, "Role": node["Role"], "Availability": node["Availability"]},
             "Description": {"Hostname": node["Hostname"], "Engine": {"EngineVersion": VERSION}},
             "Status": {"State": "ready" if identity in self.alive else "down", "Addr": node["Addr"]}}
         if node["Role"] == "manager":
             reachable = "reachable" if identity in self.alive else "unreachable"
             document["ManagerStatus"] = {"Reachability": reachable, "Addr": f"{node['Addr']}:2377"}
+            if self.managers()[:1] == [self.alive.get(identity)]:
+                document["ManagerStatus"]["Leader"] = True
         return document
 
 
@@ -98,7 +112,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """Nobody waits for an answer any more."""
+        """That nobody waits for an answer any more is no defect."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Engine:
@@ -138,15 +154,17 @@ class Engine:
 
     def manages(self):
         """Refuses what only a manager does that has a majority."""
-        if self.locked or not self.is_manager():
-            raise Refused(503, NO_MANAGER)
+        if self.locked:
+            raise Refused(503, LOCKED)
+        if not self.is_manager():
+            raise Refused(503, NO_MANAGER if self.member() is None else WORKER)
         if self not in self.swarm.managers():
-            raise Refused(500, "rpc error: code = Unknown desc = The swarm does not have a leader.")
+            raise Refused(500, NO_LEADER)
         return self.swarm
 
     def answer(self, method, path, query, body):
         route = {
-            ("GET", "/info"): self.info, ("GET", "/swarm"): self.show, ("GET", "/swarm/unlockkey"): self.unlock_key,
+            ("GET", "/info"): self.info, ("GET", "/version"): self.version, ("GET", "/swarm"): self.show, ("GET", "/swarm/unlockkey"): self.unlock_key,
             ("GET", "/nodes"): self.nodes, ("POST", "/swarm/init"): self.init, ("POST", "/swarm/join"): self.join,
             ("POST", "/swarm/leave"): self.leave, ("POST", "/swarm/unlock"): self.unlock, ("POST", "/swarm/update"): self.update,
         }.get((method, path))
@@ -155,17 +173,29 @@ class Engine:
                 return route(query, body)
             if method == "POST" and path.startswith("/nodes/") and path.endswith("/update"):
                 return self.update_node(path.split("/")[2], query, body)
+            if method == "GET" and path.startswith("/nodes/"):
+                return self.node(path.split("/")[2])
             if method == "DELETE" and path.startswith("/nodes/"):
                 return self.remove_node(path.split("/")[2], query)
         raise Refused(404, "page not found")
+
+    def version(self, query, body):
+        return {"Version": VERSION, "ApiVersion": "1.41"}
 
     def info(self, query, body):
         state = "locked" if self.locked else "active" if self.member() is not None else "inactive"
         return {
             "ID": "PLAYED", "Name": self.hostname, "ServerVersion": VERSION,
             "Swarm": {"NodeID": self.own["NodeID"] if state == "active" else "", "NodeAddr": self.address if state == "active" else "",
-                      "LocalNodeState": state, "ControlAvailable": not self.locked and self.is_manager(), "Error": "",
-                      "RemoteManagers": [{"NodeID": "other", "Addr": f"{m.address}:2377"} for m in self.swarm.managers()] or None}}
+                      "LocalNodeState": state, "ControlAvailable": not self.locked and self.is_manager(),
+                      "Error": LOCKED if self.locked else "",
+                      "RemoteManagers": [{"NodeID": "other", "Addr": f"{m.address}:2377"} for m in self.known_managers()] or None}}
+
+    def known_managers(self):
+        """Whom a member would speak to."""
+        if self.member() is None or self.locked:
+            return []
+        return [engine for engine in self.swarm.alive.values() if engine.is_manager()]
 
     def init(self, query, body):
         if self.member() is not None:
@@ -191,14 +221,22 @@ class Engine:
     def leave(self, query, body):
         if self.member() is None:
             raise Refused(503, "This node is not part of a swarm")
+        if query.get("force") not in ("1", "true"):
+            if self.locked:
+                raise Refused(503, LOCKED_LEAVES)
+            if self.is_manager():
+                raise Refused(503, MANAGER_LEAVES + (LAST_LEAVES if self.swarm.managers() == [self] else ""))
+        self.locked = False
         self.swarm.alive.pop(self.own["NodeID"], None)
         self.joined("")
 
     def unlock(self, query, body):
         if not self.locked:
+            if not self.is_manager():
+                raise Refused(503, NO_MANAGER)
             raise Refused(409, "swarm is not locked")
         if body["UnlockKey"] != self.swarm.state["UnlockKey"]:
-            raise Refused(500, "invalid key")
+            raise Refused(401, "swarm could not be unlocked: invalid key provided")
         self.locked = False
 
     def unlock_key(self, query, body):
@@ -214,24 +252,35 @@ class Engine:
         if query.get("version") != str(state["Version"]):
             raise Refused(500, OUT_OF_SEQUENCE)
         if body.get("Name") != "default":
-            raise Refused(400, 'rpc error: code = InvalidArgument desc = swarm spec must be named "default"')
+            raise Refused(400, 'swarm spec must be named "default"')
         for role in ("Worker", "Manager"):
             if query.get(f"rotate{role}Token") == "true":
                 state["JoinTokens"][role] = new_token(state["ID"])
+        state["Labels"] = body.get("Labels") or {}
         state["AutoLockManagers"] = bool(body.get("EncryptionConfig", {}).get("AutoLockManagers"))
+        if state["AutoLockManagers"] and (not state["UnlockKey"] or query.get("rotateManagerUnlockKey") == "true"):
+            state["UnlockKey"] = f"SWMKEY-1-{secrets.token_urlsafe(32)}"
         state["Version"] += 1
         self.swarm.save()
 
     def nodes(self, query, body):
-        return [self.manages().node(identity) for identity in self.swarm.state["Nodes"]]
+        swarm = self.manages()
+        return [swarm.node(identity) for identity in swarm.state["Nodes"]]
+
+    def node(self, identity):
+        if identity not in self.manages().state["Nodes"]:
+            raise Refused(404, f"node {identity} not found")
+        return self.swarm.node(identity)
 
     def update_node(self, identity, query, body):
+        if not query.get("version", "").isdigit():
+            raise Refused(400, NO_VERSION % (2 * (query.get("version", ""),)))
         node = self.manages().state["Nodes"].get(identity)
         if node is None:
             raise Refused(404, f"node {identity} not found")
         if query.get("version") != str(node["Version"]):
             raise Refused(500, OUT_OF_SEQUENCE)
-        node["Role"] = body["Role"]
+        node["Role"], node["Availability"] = body["Role"], body["Availability"]
         node["Version"] += 1
         self.swarm.save()
 
