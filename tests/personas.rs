@@ -177,6 +177,7 @@ fn table() -> Vec<Row> {
             |_| Some(json!({"manager": "m", "worker": "w"})), NODES),
         row!("POST" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/join-token", |world| node(world, "join-token"),
             |_| Some(json!({})), NODES),
+        row!("GET" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/unlock-key", |world| node(world, "unlock-key"), none, NODES),
         row!("GET" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/service-account",
             |world| node(world, "service-account"), none, NODES),
         row!("GET" "/v1/clusters/{cluster_uuid}/nodes/{node_name}/cloud-config",

@@ -339,6 +339,23 @@ fn join_tokens_are_for_the_nodes_of_a_swarm() {
     let column = |name: &str| service.rows(&format!("SELECT {name} FROM join_tokens"))[0][0].clone();
     let (uuid, used) = (column("uuid"), column("used_at"));
     assert!(used.is_string(), "{used}");
+    let key_of = |(node, token): (&str, &str)| {
+        let url = format!("{}/clusters/{cluster}/nodes/{node}/unlock-key", service.endpoint());
+        support::http::request("GET", &url, &[("x-jeroboam-bootstrap-token", token)], None)
+    };
+    assert_eq!(key_of(master).json(), json!({"unlock_key": "SWMKEY-1-k"}));
+    let refused = key_of(worker);
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    // Another key alone is no reason to think that the tokens are new ones.
+    let other_key = json!({"manager": "SWMTKN-1-m-one", "worker": "SWMTKN-1-w-one", "unlock_key": "SWMKEY-1-l"});
+    assert_eq!(ask(&cluster, master, "join-tokens", &other_key).status, 204);
+    assert_eq!((column("uuid"), column("used_at")), (uuid.clone(), used.clone()));
+    assert_eq!(key_of(master).json(), json!({"unlock_key": "SWMKEY-1-l"}));
+    let no_key = json!({"manager": "SWMTKN-1-m-one", "worker": "SWMTKN-1-w-one"});
+    assert_eq!(ask(&cluster, master, "join-tokens", &no_key).status, 204);
+    let none = key_of(master);
+    assert_eq!(none.status, 404, "{}", none.text);
+    assert_eq!(ask(&cluster, master, "join-tokens", &tokens).status, 204);
     // The same once more changes nothing.
     assert_eq!(ask(&cluster, master, "join-tokens", &tokens).status, 204);
     assert_eq!((column("uuid"), column("used_at")), (uuid.clone(), used));

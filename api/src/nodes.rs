@@ -43,6 +43,13 @@ pub struct JoinToken {
     unlock_key: Option<String>,
 }
 
+/// What opens the state of a control plane node.
+#[derive(Serialize, ToSchema)]
+pub struct UnlockKey {
+    /// The key.
+    unlock_key: String,
+}
+
 /// What a node is to do now.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Orders {
@@ -245,6 +252,24 @@ pub async fn join_token(
     let given = join_token::give(&api.conductor, &holder, &cluster, &node, refused.as_deref()).await?;
     let text = |secret: SecretString| secret.expose_secret().to_owned();
     Ok(Json(JoinToken { token: text(given.token), unlock_key: given.unlock_key.map(text) }))
+}
+
+/// Gives a control plane node the key that opens its state, which is locked after every start.
+#[utoipa::path(get, operation_id = "show_unlock_key", path = "/v1/clusters/{cluster_uuid}/nodes/{node_name}/unlock-key", tag = "nodes",
+    params(("cluster_uuid" = String, Path, description = "UUID of the cluster"),
+        ("node_name" = String, Path, description = "Name of the node's server")),
+    security(("bootstrap" = []), ("node" = [])),
+    responses((status = 200, description = "The key", body = UnlockKey),
+        (status = 404, description = "The cluster's state is not locked")))]
+pub async fn unlock_key(
+    State(api): State<Api>,
+    Node(holder): Node,
+    segments: Segments,
+    Query(Nothing): Query<Nothing>,
+) -> Result<Json<UnlockKey>> {
+    let Which { cluster, node } = Which::of(segments)?;
+    let key = join_token::unlock_key(&api.conductor, &holder, &cluster, &node).await?;
+    Ok(Json(UnlockKey { unlock_key: key.expose_secret().to_owned() }))
 }
 
 /// Gives a control plane node the key pair that signs service account tokens.

@@ -31,6 +31,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(nodes::orders, nodes::answer))
         .routes(routes!(nodes::hand_in_join_tokens))
         .routes(routes!(nodes::join_token))
+        .routes(routes!(nodes::unlock_key))
         .routes(routes!(nodes::service_account))
         .routes(routes!(nodes::cloud_config))
         .routes(routes!(certificates::sign))

@@ -3,6 +3,9 @@
 //! A master hands them in; nodes that boot get the one of their role by their bootstrap token. Once used they are to be
 //! rotated: a master is told so when the operation that let nodes in has ended, and again until it has done it, also
 //! while the next operation lets nodes in. A node that got one which was rotated under its hands asks anew.
+//!
+//! With them comes the key that opens masters' state where it is locked. Masters fetch it whenever they start, also long
+//! after their bootstrap token is worth nothing: by their certificate.
 
 pub(crate) mod row;
 pub mod store;
@@ -47,7 +50,7 @@ pub struct Given {
 }
 
 /// What is sealed.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct Content {
     manager: String,
     worker: String,
@@ -70,24 +73,25 @@ pub async fn hand_in(
     if holder.role != MASTER {
         return Err(Error::forbidden("Only control plane nodes may hand in join tokens."));
     }
-    let content = Content {
+    let given = Content {
         manager: checked("manager", &handed_in.manager)?,
         worker: checked("worker", &handed_in.worker)?,
         unlock_key: handed_in.unlock_key.map(|key| checked("unlock_key", &key)).transpose()?,
     };
-    let text = SecretString::from(serde_json::to_string(&content).map_err(Error::internal)?);
-    if let Some(present) = store::of(&conductor.db, cluster).await?
-        && opened(conductor, &present)?.expose_secret() == text.expose_secret()
-    {
-        return Ok(());
+    // Tokens that stay are still to be rotated once they were used, whatever becomes of the key.
+    let (mut uuid, mut used_at) = (Uuid::new_v4().to_string(), None);
+    if let Some(present) = store::of(&conductor.db, cluster).await? {
+        let known = opened(conductor, &present)?;
+        if known == given {
+            return Ok(());
+        }
+        if (&known.manager, &known.worker) == (&given.manager, &given.worker) {
+            (uuid, used_at) = (present.uuid, present.used_at);
+        }
     }
-    let tokens = JoinTokens {
-        cluster_uuid: cluster.to_owned(),
-        uuid: Uuid::new_v4().to_string(),
-        sealed: Some(conductor.seal(&context(cluster), text.expose_secret())?),
-        used_at: None,
-        handed_in_at: now(),
-    };
+    let text = SecretString::from(serde_json::to_string(&given).map_err(Error::internal)?);
+    let sealed = Some(conductor.seal(&context(cluster), text.expose_secret())?);
+    let tokens = JoinTokens { cluster_uuid: cluster.to_owned(), uuid, sealed, used_at, handed_in_at: now() };
     store::keep(&conductor.db, tokens).await?;
     tracing::info!(cluster, node, "join tokens are handed in");
     Ok(())
@@ -113,8 +117,7 @@ pub async fn give(
     let Some(present) = store::of(&conductor.db, cluster).await? else {
         return Err(later(Kind::NotFound, "No master has handed in join tokens yet."));
     };
-    let content: Content =
-        serde_json::from_str(opened(conductor, &present)?.expose_secret()).map_err(|_| Error::internal(UNREADABLE))?;
+    let content = opened(conductor, &present)?;
     let master = holder.role == MASTER;
     let token = if master { content.manager } else { content.worker };
     if refused.is_some_and(|refused| refused.eq_ignore_ascii_case(&secret::token_hash(&token))) {
@@ -126,6 +129,24 @@ pub async fn give(
     store::use_at(&conductor.db, &present, now()).await?;
     let unlock_key = content.unlock_key.filter(|_| master).map(SecretString::from);
     Ok(Given { token: token.into(), unlock_key })
+}
+
+/// What opens a master's state that is locked, at any time of its life: the key is not kept where the state is.
+///
+/// # Errors
+/// Not found where the state is not locked; forbidden for workers.
+pub async fn unlock_key(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str) -> Result<SecretString> {
+    permitted(conductor, holder, cluster, node).await?;
+    if holder.role != MASTER {
+        return Err(Error::forbidden("The unlock key is for control plane nodes."));
+    }
+    let present = store::of(&conductor.db, cluster).await?;
+    let content = present.map(|present| opened(conductor, &present)).transpose()?;
+    let Some(key) = content.and_then(|content| content.unlock_key) else {
+        return Err(Error::not_found("No master has handed in an unlock key."));
+    };
+    tracing::info!(cluster, node, "the unlock key is given to a control plane node");
+    Ok(key.into())
 }
 
 /// The identifier of the tokens that masters are to rotate; nothing where none are, or nodes are about to use them.
@@ -161,8 +182,9 @@ fn checked(field: &str, token: &SecretString) -> Result<String> {
     Ok(text.to_owned())
 }
 
-fn opened(conductor: &Conductor, tokens: &JoinTokens) -> Result<SecretString> {
-    conductor.unseal(&context(&tokens.cluster_uuid), tokens.sealed.as_deref().unwrap_or_default())
+fn opened(conductor: &Conductor, tokens: &JoinTokens) -> Result<Content> {
+    let text = conductor.unseal(&context(&tokens.cluster_uuid), tokens.sealed.as_deref().unwrap_or_default())?;
+    serde_json::from_str(text.expose_secret()).map_err(|_| Error::internal(UNREADABLE))
 }
 
 /// What the tokens are sealed for.

@@ -28,7 +28,7 @@ const OWN: &[Label] = &[
         "swarm_autolock",
         Kind::Boolean,
         "false",
-        "Managers keep the swarm's state locked: after a restart somebody must unlock them, with the key that docker swarm unlock-key tells.",
+        "Managers keep the swarm's state locked, and fetch the key from this service, by their certificate, whenever they start; docker swarm unlock-key tells it as well.",
     ),
     Label::obsolete("flannel_backend", BY_SWARM),
     Label::obsolete("flannel_network_cidr", BY_SWARM),
