@@ -202,7 +202,6 @@ fn what_cannot_be_a_swarm_is_refused() {
     };
     let devicemapper = json!({"docker_storage_driver": "devicemapper", "docker_volume_size": 5});
     assert!(cluster(devicemapper, json!({})).contains("overlay2; Linux and Docker have left devicemapper"));
-    assert!(cluster(json!({"tls_disabled": true}), json!({})).contains("without TLS is root on the managers"));
     assert!(cluster(json!({}), json!({"master_count": 2})).contains("size cannot be an even number"));
     let single = template(&service, &token, json!({}));
     let id = service.cluster(&token, &single, json!({}));

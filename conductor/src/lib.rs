@@ -35,3 +35,4 @@ mod watch;
 pub use conductor::Conductor;
 pub use config::Config;
 pub use error::{Error, Kind, Result};
+pub use watch::health::look as look_at_health;

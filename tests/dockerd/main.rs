@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use rig::Rig;
 use serde_json::{Value, json};
 use support::cloud::{CLOUD, Faults};
+use support::relay::Relay;
 use support::service::{Service, tail};
 use support::{unique, wait_for};
 
@@ -37,6 +38,11 @@ struct Swarm {
 impl Swarm {
     /// Made by the commands users type; nothing where the kernel does not allow it.
     fn create(masters: u32, workers: u32, more: &str) -> Option<Self> {
+        Self::create_by(masters, workers, more, &[])
+    }
+
+    /// By a service with these settings as well.
+    fn create_by(masters: u32, workers: u32, more: &str, settings: &[(&str, &str)]) -> Option<Self> {
         let begun = Instant::now();
         let name = unique("dk");
         let rig = Rig::start(&format!("^{name}-"))?;
@@ -47,7 +53,8 @@ impl Swarm {
             ("JEROBOAM__HEALTH__TIMEOUT_S", "5"),
             ("JEROBOAM__DRIVERS__DRAIN_TIMEOUT_S", "60"),
         ];
-        let service = Service::prepare("serve", &options).open_to(&rig.gateway()).started();
+        let service =
+            Service::prepare("serve", &[options.as_slice(), settings].concat()).open_to(&rig.gateway()).started();
         let keys = tempfile::tempdir().unwrap();
         let (login, token) = (CLOUD.login("demo"), CLOUD.token("demo"));
         let swarm = Self { rig, service, _left_alone: left_alone, login, token, name, keys, begun };
@@ -115,14 +122,18 @@ impl Swarm {
 
     /// Docker's own client, at that manager.
     fn docker_at(&self, address: &str, arguments: &[&str]) -> Output {
-        let mut command = self.rig.program("usr/bin/docker");
-        command
-            .env("DOCKER_HOST", format!("tcp://{address}:2376"))
+        self.client(address, arguments)
             .env("DOCKER_TLS_VERIFY", "1")
             .env("DOCKER_CERT_PATH", self.keys.path())
-            .env("HOME", self.keys.path())
-            .args(arguments);
-        command.output().unwrap()
+            .output()
+            .unwrap()
+    }
+
+    /// The same without TLS.
+    fn client(&self, address: &str, arguments: &[&str]) -> Command {
+        let mut command = self.rig.program("usr/bin/docker");
+        command.env("DOCKER_HOST", format!("tcp://{address}:2376")).env("HOME", self.keys.path()).args(arguments);
+        command
     }
 
     fn docker(&self, line: &str) -> String {
@@ -384,4 +395,170 @@ fn an_upgrade_replaces_every_node_and_a_nodegroup_comes_and_goes() {
     assert_eq!(managers, 3, "{:?}", swarm.nodes(&manager));
     swarm.health("the health to be told", |shown| shown["health_status"] == "HEALTHY");
     swarm.say("every node is another one, and the Swarm the same");
+}
+
+/// What the stand-ins' Docker is held against by tests/node/swarm.sh is what Docker says.
+#[test]
+fn docker_answers_as_recorded() {
+    let Some(output) = rig::recorded() else { return };
+    tell(&format!("dockerd: {}", text(&output).trim()));
+}
+
+/// `kill -9` between the draining of a node and Heat's update, and between that and its removal from the Swarm: the node is
+/// gone for good. Where Heat fails, it runs again what it ran before.
+#[test]
+fn a_killed_conductor_leaves_nobody_drained_and_no_record() {
+    let relay = Relay::start();
+    let auth_url = relay.auth_url();
+    let Some(mut swarm) = Swarm::create_by(1, 3, "", &[("JEROBOAM__KEYSTONE__AUTH_URL", &auth_url)]) else { return };
+    let (name, manager) = (swarm.name.clone(), swarm.master(0));
+    let workers: Vec<String> = {
+        let machines = swarm.rig.machines().into_iter().filter(|machine| machine.address != manager);
+        let mut names: Vec<_> = machines.map(|machine| machine.name).collect();
+        names.sort();
+        names
+    };
+    let availability = |swarm: &Swarm, node: &str| {
+        swarm.docker(&format!("node inspect {node} --format {{{{.Spec.Availability}}}}")).trim().to_owned()
+    };
+    let ended = |swarm: &Swarm| {
+        wait_for("the resize to end", Duration::from_secs(120), || {
+            Some(swarm.show()).filter(|shown| !shown["status"].as_str().unwrap().ends_with("IN_PROGRESS"))
+        })
+    };
+    let removes = |swarm: &Swarm, count: usize, node: &str| {
+        let path = format!("/clusters/{name}/actions/resize");
+        let id = CLOUD.servers(&name).into_iter().find(|server| server["name"] == node).unwrap()["id"].clone();
+        let body = json!({"node_count": count, "nodes_to_remove": [id]});
+        let answer = swarm.service.call(&swarm.token, "POST", &path, Some(&body));
+        assert_eq!(answer.status, 202, "{}", answer.text);
+    };
+
+    // Heat does not do it: the first was paused by its owner, and is again.
+    let fault = json!({
+        "type": "OS::Nova::Server", "stack": name, "action": "DELETE", "fail": "The host is away.",
+    });
+    swarm.docker(&format!("node update --availability pause {}", workers[1]));
+    let order = CLOUD.faults(vec![fault]);
+    let update = relay.swallow("PATCH", "");
+    removes(&swarm, 2, &workers[1]);
+    update.wait();
+    assert_eq!(availability(&swarm, &workers[1]), "drain");
+    swarm.service.kill();
+    drop(update);
+    swarm.service.restart();
+    let shown = ended(&swarm);
+    assert_eq!(shown["status"], "UPDATE_FAILED", "{}", shown["status_reason"]);
+    wait_for("the node to be as it was", Duration::from_secs(30), || {
+        (availability(&swarm, &workers[1]) == "pause").then_some(())
+    });
+    drop(order);
+    swarm.say("killed after the draining; Heat failed, and the node is as its owner had it");
+
+    let update = relay.swallow("PATCH", "");
+    removes(&swarm, 2, &workers[1]);
+    update.wait();
+    assert_eq!(availability(&swarm, &workers[1]), "drain");
+    swarm.service.kill();
+    drop(update);
+    swarm.service.restart();
+    let shown = ended(&swarm);
+    assert_eq!(shown["status_reason"], "Stack UPDATE completed successfully", "{shown}");
+    let nodes = swarm.nodes(&manager);
+    assert!(nodes.len() == 3 && nodes.iter().all(|node| node.contains(" Ready Active")), "{nodes:?}");
+    swarm.say("killed after the draining; the node is gone");
+
+    let update = relay.hold("PATCH", "");
+    removes(&swarm, 1, &workers[2]);
+    update.wait();
+    swarm.service.kill();
+    drop(update);
+    wait_for("the machine to go with its server", Duration::from_secs(60), || {
+        swarm.rig.machines().iter().all(|machine| machine.name != workers[2]).then_some(())
+    });
+    assert_eq!(swarm.nodes(&manager).len(), 3, "the Swarm still knows it");
+    swarm.service.restart();
+    let shown = ended(&swarm);
+    assert_eq!(shown["status_reason"], "Stack UPDATE completed successfully", "{shown}");
+    let nodes = swarm.nodes(&manager);
+    assert!(nodes.len() == 2 && nodes.iter().all(|node| node.contains(" Ready Active")), "{nodes:?}");
+    swarm.say("killed before the node was forgotten; it is");
+}
+
+/// New authorities: Docker of one manager at a time is away. Whoever restarts one later need not open its lock.
+#[test]
+fn managers_restart_in_turn_and_unlock_themselves() {
+    let more = "--master-lb-enabled --labels swarm_autolock=true";
+    let Some(swarm) = Swarm::create(3, 0, more) else { return };
+    let masters: Vec<String> = (0..3).map(|index| swarm.master(index)).collect();
+    let machines: Vec<_> = masters.iter().map(|address| swarm.rig.machine(address)).collect();
+    let state = |machine: &rig::Machine| {
+        let shown =
+            machine.run(&["docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}"]);
+        String::from_utf8_lossy(&shown.stdout).trim().to_owned()
+    };
+    swarm.openstack(&format!("coe ca rotate {}", swarm.name));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let seen = std::thread::scope(|threads| {
+        for machine in &machines {
+            let done = &done;
+            threads.spawn(move || {
+                // As the timer does, but sooner.
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let _later = machine.run(&["/bin/bash", "/usr/local/lib/jeroboam/bootstrap", "orders"]);
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+            });
+        }
+        let mut seen = Vec::new();
+        let shown = wait_for("the rotation", Duration::from_secs(300), || {
+            let away: Vec<_> = machines.iter().map(|machine| state(machine) != "active true").collect();
+            seen.push(away.into_iter().filter(|is| *is).count());
+            let shown = swarm.show();
+            (!shown["status"].as_str().unwrap().ends_with("IN_PROGRESS")).then_some(shown)
+        });
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(shown["status"], "UPDATE_COMPLETE", "{}\n{}", shown["status_reason"], swarm.rig.diary());
+        seen
+    });
+    assert!(seen.contains(&1) && !seen.iter().any(|away| *away > 1), "managers away at a time: {seen:?}");
+    swarm.say("the authorities are replaced, one manager at a time");
+    swarm.fetch_keys();
+    let nodes = swarm.nodes(&masters[0]);
+    assert!(nodes.len() == 3 && nodes.iter().all(|node| node.contains(" Ready Active")), "{nodes:?}");
+
+    text(&machines[1].run(&["systemctl", "restart", "docker"]));
+    let mut locked = false;
+    wait_for("the manager to be unlocked", Duration::from_secs(60), || {
+        let now = state(&machines[1]);
+        locked |= now.starts_with("locked");
+        (now == "active true").then_some(())
+    });
+    assert!(locked, "it never was locked");
+    wait_for("the others to see it", Duration::from_secs(30), || {
+        let nodes = swarm.nodes(&masters[0]);
+        nodes.iter().all(|node| node.contains(" Ready Active")).then_some(())
+    });
+    swarm.say("a manager whose Docker was restarted has unlocked itself");
+}
+
+/// Who wants no TLS has none, is told so, and is looked after all the same.
+#[test]
+fn without_tls_nodes_are_drained_and_health_is_told() {
+    let Some(swarm) = Swarm::create(1, 1, "--tls-disabled") else { return };
+    let (name, manager) = (&swarm.name, swarm.master(0));
+    let shown = swarm.health("the health to be told", |shown| shown["health_status"] == "HEALTHY");
+    assert_eq!(shown["api_address"], format!("tcp://{manager}:2376"), "{shown}");
+    let reason = shown["status_reason"].as_str().unwrap();
+    assert!(reason.contains("is root on all nodes"), "{reason}");
+    let nodes = text(&swarm.client(&manager, &["node", "ls", "--format", "{{.Availability}}"]).output().unwrap());
+    assert_eq!(nodes, "Active\nActive\n");
+    swarm.openstack(&format!("coe cluster resize {name} 0"));
+    let shown = wait_for("the resize to end", Duration::from_secs(90), || {
+        Some(swarm.show()).filter(|shown| shown["status"].as_str().unwrap().ends_with("COMPLETE"))
+    });
+    assert_eq!(shown["status_reason"], "Stack UPDATE completed successfully", "{shown}");
+    let nodes = text(&swarm.client(&manager, &["node", "ls", "--format", "{{.Availability}}"]).output().unwrap());
+    assert_eq!(nodes, "Active\n");
+    swarm.say("without TLS a worker was drained, left and is forgotten");
 }

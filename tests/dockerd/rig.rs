@@ -111,6 +111,15 @@ impl Rig {
     }
 }
 
+/// What tests/dockerd/record says of Docker's answers; nothing, with the reason printed, where there can be no machines.
+pub(crate) fn recorded() -> Option<Output> {
+    if let Some(why) = cannot() {
+        crate::tell(&format!("dockerd: SKIPPED: {why}"));
+        return None;
+    }
+    Some(Command::new(here("record")).arg("--base").arg(&*BASE).arg("--check").output().unwrap())
+}
+
 /// Why there can be no machines here; nothing if they can be tried.
 fn cannot() -> Option<String> {
     let tried = Command::new(here("rig")).arg("--check").stdin(Stdio::null()).output().unwrap();

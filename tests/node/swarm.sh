@@ -103,6 +103,11 @@ c = json.load(open(sys.argv[1]))
 assert c["hosts"] == ["unix:///run/docker.sock", "tcp://10.0.0.10:2376"] and c["tlsverify"] is True, c
 assert c["tlscacert"] == "/etc/docker/pki/ca.crt" and c["tlskey"] == "/etc/docker/pki/docker.key", c
 assert c["storage-driver"] == "overlay2" and c["log-opts"]["max-size"] and "live-restore" not in c, c' "$root/etc/docker/daemon.json"
+    check "without TLS it says so" python '
+c = json.loads(sys.argv[1])
+assert c["hosts"] == ["unix:///run/docker.sock", "tcp://10.0.0.10:2376"] and c["tls"] is False and not [k for k in c if k.startswith("tls") and k != "tls"], c' \
+        "$(inside m-0 'SWARM_TLS=false; daemon_configuration')"
+    check "and starts only once, whatever its certificate" inside m-0 'SWARM_TLS=false; engine() { exit 1; }; restart_services'
     check "a worker's does not listen at all" python '
 c = json.load(open(sys.argv[1]))
 assert c["hosts"] == ["unix:///run/docker.sock"] and "tlsverify" not in c and c["insecure-registries"] == ["10.0.0.3:5000"], c' \

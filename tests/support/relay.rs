@@ -58,6 +58,8 @@ enum Stage {
 enum Fate {
     /// It is kept from the cloud until it is released.
     Delayed,
+    /// It is kept from the cloud for good, and its answer until it is released.
+    Swallowed,
     /// Its answer is kept back until it is released.
     Held,
     /// Its answer is lost.
@@ -200,6 +202,11 @@ impl Relay {
         Troubled(self.troubles.clone(), trouble)
     }
 
+    /// Keeps the next request of that method, whose path ends so, from the cloud, and cuts the connection in the end.
+    pub fn swallow(&self, method: &'static str, path: &'static str) -> Held {
+        Held(self.catch(method, path, Fate::Swallowed))
+    }
+
     fn catch(&self, method: &'static str, path: &'static str, fate: Fate) -> Arc<Catch> {
         let catch = Arc::new(Catch { method, path, fate, stage: Mutex::new(Stage::Waiting), changed: Condvar::new() });
         self.catches.lock().unwrap_or_else(PoisonError::into_inner).push(catch.clone());
@@ -263,6 +270,10 @@ fn serve(
     };
     if let Some(catch) = caught(&[Fate::Delayed]) {
         catch.leaves(Stage::Caught, Duration::from_secs(120));
+    }
+    if let Some(catch) = caught(&[Fate::Swallowed]) {
+        catch.leaves(Stage::Caught, Duration::from_secs(120));
+        return Ok(());
     }
     let mut request = CLIENT.request(method.parse().unwrap(), format!("http://127.0.0.1:{port}/{target}")).body(body);
     for (name, value) in headers {

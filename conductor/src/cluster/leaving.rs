@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::facts::Facts;
 use super::members::node_name;
 use crate::certificate;
 use crate::column::now;
@@ -63,7 +64,10 @@ pub(crate) async fn drain(conductor: &Conductor, work: &Work, names: Vec<String>
     note(conductor, work, &leaving).await?;
     let spent = now().timestamp().saturating_sub(leaving.began);
     let faults = match reach(conductor, work).await {
-        Ok(swarm) => drain_each(&swarm, &mut leaving).await,
+        Ok(swarm) => {
+            note_before(conductor, work, &swarm, &leaving).await?;
+            drain_each(&swarm, &mut leaving).await
+        }
         Err(fault) if spent < limit.min(AWAY) => {
             tracing::info!(%fault, "the cluster's API is away; trying again");
             return Ok(Next::Wait(PAUSE));
@@ -102,17 +106,17 @@ pub(crate) async fn settle(conductor: &Conductor, work: &Work, prefix: &str, pre
     complain(conductor, work, "unforgotten", faults).await
 }
 
-/// Lets the nodes that this operation has drained, and that are in the COE still, run things again. Where that cannot be
-/// done, the log says so.
+/// Lets the nodes that this operation has drained, and that are in the COE still, run things again as they did before.
+/// Where that cannot be done, the log says so.
 pub(crate) async fn give_back(conductor: &Conductor, work: &Work) {
     let drained = work.operation.progress.as_ref().and_then(|progress| progress.get("drained"));
-    let drained: BTreeMap<String, bool> =
+    let drained: BTreeMap<String, String> =
         drained.and_then(|noted| serde_json::from_value(noted.clone()).ok()).unwrap_or_default();
-    let drained: BTreeSet<String> = drained.into_keys().collect();
     if drained.is_empty() {
         return;
     }
-    let faults = attempts(conductor, work, &drained, &Act::Restore).await;
+    let names = drained.keys().cloned().collect();
+    let faults = attempts(conductor, work, &names, &Act::Restore { before: &drained }).await;
     if !faults.is_empty() {
         tracing::warn!(nodes = ?faults, "nodes that stay may still be drained");
     }
@@ -122,8 +126,8 @@ pub(crate) async fn give_back(conductor: &Conductor, work: &Work) {
 enum Act<'a> {
     /// They are forgotten, and so are those of the nodegroup with that prefix that are neither alive nor `present`.
     Forget { prefix: &'a str, present: &'a [String] },
-    /// They run things again.
-    Restore,
+    /// They run things again, as far as they did before: their availability by their names.
+    Restore { before: &'a BTreeMap<String, String> },
 }
 
 impl Act<'_> {
@@ -138,7 +142,7 @@ impl Act<'_> {
         for name in nodes {
             let done = match self {
                 Self::Forget { .. } => swarm.remove(&name).await,
-                Self::Restore => swarm.restore(&name).await,
+                Self::Restore { before } => swarm.restore(&name, before.get(&name).map_or("", String::as_str)).await,
             };
             if let Err(fault) = done {
                 faults.insert(name, fault.to_string());
@@ -229,22 +233,35 @@ fn is_of(name: &str, prefix: &str) -> bool {
 async fn reach(conductor: &Conductor, work: &Work) -> Result<Swarm, Fault> {
     let away = |error: crate::Error| Fault::Unreachable(error.public.into_owned());
     let cluster = &work.cluster;
-    let identity = certificate::identity(conductor, &cluster.uuid).await.map_err(away)?;
+    let identity = if Facts::of(cluster).map_err(away)?.desired.tls_disabled {
+        None
+    } else {
+        Some(certificate::identity(conductor, &cluster.uuid).await.map_err(away)?)
+    };
     let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&cluster.uuid)).await.map_err(away)?;
     let masters = work.nodegroups.iter().filter(|group| group.role == MASTER);
     let mut hosts: Vec<String> = masters.flat_map(|group| group.node_addresses.0.clone()).collect();
     hosts.extend(nodes.into_iter().filter(|node| node.role == MASTER).flat_map(|node| node.addresses.0));
     let endpoints = managers(cluster.api_address.as_deref().unwrap_or_default(), &hosts);
-    Swarm::reach(&endpoints, &identity, DEADLINE).await
+    Swarm::reach(&endpoints, identity.as_ref(), DEADLINE).await
 }
 
-/// Notes who leaves, before anything is asked of them, so that it can be taken back.
+/// Notes who leaves.
 async fn note(conductor: &Conductor, work: &Work, leaving: &Leaving) -> Result<()> {
     let json = serde_json::to_value(leaving).map_err(crate::Error::internal)?;
+    operation::store::note(&conductor.db, &work.operation.uuid, |progress| progress["leaving"] = json).await.map(drop)
+}
+
+/// Notes what those who leave ran before anything is asked of them, so that it can be taken back.
+async fn note_before(conductor: &Conductor, work: &Work, swarm: &Swarm, leaving: &Leaving) -> Result<()> {
+    let members = leaving.nodes.iter().filter_map(|name| Some((name, swarm.named(name).next()?.availability())));
+    let found: Vec<_> = members.collect();
     let note = |progress: &mut Value| {
-        progress["leaving"] = json;
-        for name in &leaving.nodes {
-            progress["drained"][name] = true.into();
+        for (name, availability) in found {
+            // Only the first look is one before the draining.
+            if progress["drained"][name].is_null() {
+                progress["drained"][name] = availability.into();
+            }
         }
     };
     operation::store::note(&conductor.db, &work.operation.uuid, note).await.map(drop)

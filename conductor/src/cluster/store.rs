@@ -206,6 +206,16 @@ pub struct Asked {
     pub health_status: Option<HealthStatus>,
     /// What was found.
     pub health_status_reason: StringMap,
+    /// As in the cluster's row.
+    pub spec: Option<sea_orm::JsonValue>,
+}
+
+impl Asked {
+    /// Whether its API speaks TLS, as its owner wished.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.spec.as_ref().is_none_or(|spec| spec["desired"]["tls_disabled"] != true)
+    }
 }
 
 /// Clusters of these drivers in these statuses that have an API, at most `limit` behind the one with the number
@@ -227,6 +237,7 @@ pub async fn asked(
         Column::ApiAddress,
         Column::HealthStatus,
         Column::HealthStatusReason,
+        Column::Spec,
     ];
     let which = Condition::all()
         .add(Column::Driver.is_in(drivers.iter().copied()))

@@ -1,7 +1,7 @@
 //! Docker's API of a cluster, as its Swarm is asked and told: who its nodes are, that one is to be drained, that one is gone.
 //!
 //! What answers is the owner's, who may be root there: every call has a deadline, every answer a bound, and nothing is
-//! believed that does not come with a certificate of the cluster's own authority.
+//! believed that does not come with a certificate of the cluster's own authority, unless its owner wanted no TLS.
 
 pub(crate) mod link;
 mod swarm;
@@ -50,12 +50,12 @@ impl Docker {
     ///
     /// # Errors
     /// None that is known: the client is made of what is at hand.
-    fn at(endpoint: Endpoint, identity: Identity, deadline: Duration) -> Result<Self, Fault> {
+    fn at(endpoint: Endpoint, identity: Option<Identity>, deadline: Duration) -> Result<Self, Fault> {
         let to = Arc::new((endpoint.clone(), identity));
         let transport = move |request: BollardRequest| {
             let to = to.clone();
             async move {
-                let sent = link::send(&to.0, Some(&to.1), request).await;
+                let sent = link::send(&to.0, to.1.as_ref(), request).await;
                 sent.map_err(|error| ApiError::IOError { err: std::io::Error::other(error) })
             }
         };

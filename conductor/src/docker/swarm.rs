@@ -43,15 +43,15 @@ pub(crate) struct Member {
     pub(crate) ready: bool,
     /// Whether it is a manager, and then whether the others reach it.
     pub(crate) manager: Option<bool>,
-    /// Whether it keeps nothing running.
-    drained: bool,
+    /// Whether it runs things.
+    availability: Availability,
 }
 
 impl Member {
     /// As unit tests need one.
     #[cfg(test)]
     pub(crate) fn sample(name: &str, ready: bool, manager: Option<bool>) -> Self {
-        Self { id: name.to_owned(), name: name.to_owned(), ready, manager, drained: false }
+        Self { id: name.to_owned(), name: name.to_owned(), ready, manager, availability: Availability::ACTIVE }
     }
 
     fn of(node: Node) -> Option<Self> {
@@ -66,19 +66,33 @@ impl Member {
                 None if spec.role == Some(Role::MANAGER) => Some(false),
                 None => None,
             },
-            drained: spec.availability == Some(Availability::DRAIN),
+            availability: spec.availability.unwrap_or(Availability::ACTIVE),
         })
+    }
+
+    /// What its owner lets it run: `active`, `pause` or `drain`.
+    pub(crate) fn availability(&self) -> String {
+        self.availability.to_string()
+    }
+
+    fn is_drained(&self) -> bool {
+        self.availability == Availability::DRAIN
     }
 }
 
 impl Swarm {
     /// The Swarm at whichever of these managers answers first; each is asked a little later than the one before it.
+    /// Without an identity, which is for clusters without TLS, whoever answers is believed.
     ///
     /// # Errors
     /// None does: what one refused with, else why the first cannot be reached.
-    pub(crate) async fn reach(managers: &[Endpoint], identity: &Identity, deadline: Duration) -> Result<Self, Fault> {
+    pub(crate) async fn reach(
+        managers: &[Endpoint],
+        identity: Option<&Identity>,
+        deadline: Duration,
+    ) -> Result<Self, Fault> {
         let ask = |(at, endpoint): (usize, &Endpoint)| {
-            let (endpoint, identity) = (endpoint.clone(), identity.clone());
+            let (endpoint, identity) = (endpoint.clone(), identity.cloned());
             async move {
                 tokio::time::sleep(HEAD_START * u32::try_from(at).unwrap_or_default()).await;
                 let asked = Self::at(endpoint, identity, deadline).await;
@@ -99,7 +113,7 @@ impl Swarm {
         Err(told.map_or_else(|| Fault::Unreachable("no manager's address is known".to_owned()), |(_, fault)| fault))
     }
 
-    async fn at(endpoint: Endpoint, identity: Identity, deadline: Duration) -> Result<Self, Fault> {
+    async fn at(endpoint: Endpoint, identity: Option<Identity>, deadline: Duration) -> Result<Self, Fault> {
         let docker = Docker::at(endpoint, identity, deadline)?;
         let nodes = docker.call(docker.api.list_nodes(None)).await?;
         Ok(Self { docker, members: nodes.into_iter().filter_map(Member::of).collect() })
@@ -110,7 +124,7 @@ impl Swarm {
         &self.members
     }
 
-    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Member> {
+    pub(crate) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Member> {
         self.members.iter().filter(move |member| member.name == name)
     }
 
@@ -120,7 +134,7 @@ impl Swarm {
     /// The API refuses, or is away.
     pub(crate) async fn drain(&self, name: &str) -> Result<bool, Fault> {
         for member in self.named(name) {
-            if !member.drained {
+            if !member.is_drained() {
                 self.change(&member.id, |spec| spec.availability = Some(Availability::DRAIN)).await?;
             }
             // What runs on a machine that is away can not be waited for.
@@ -131,13 +145,15 @@ impl Swarm {
         Ok(true)
     }
 
-    /// Lets the node of that name run things again; none, or one that may already, is fine.
+    /// Gives the node of that name the availability that it had before it was drained; none, or one that its owner has
+    /// changed since, is fine.
     ///
     /// # Errors
     /// The API refuses, or is away.
-    pub(crate) async fn restore(&self, name: &str) -> Result<(), Fault> {
-        for member in self.named(name).filter(|member| member.drained) {
-            self.change(&member.id, |spec| spec.availability = Some(Availability::ACTIVE)).await?;
+    pub(crate) async fn restore(&self, name: &str, availability: &str) -> Result<(), Fault> {
+        let before = availability.parse().unwrap_or(Availability::ACTIVE);
+        for member in self.named(name).filter(|member| member.is_drained() && before != Availability::DRAIN) {
+            self.change(&member.id, |spec| spec.availability = Some(before)).await?;
         }
         Ok(())
     }

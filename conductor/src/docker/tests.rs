@@ -104,7 +104,7 @@ impl Daemon {
     }
 
     async fn swarm(&self) -> Swarm {
-        Swarm::reach(&[self.endpoint()], &identity(&AUTHORITY), DEADLINE).await.unwrap()
+        Swarm::reach(&[self.endpoint()], Some(&identity(&AUTHORITY)), DEADLINE).await.unwrap()
     }
 
     fn serve(&self, stream: impl std::io::Read + Write) {
@@ -235,7 +235,7 @@ async fn only_the_clusters_own_certificates_are_believed() {
         (server(&AUTHORITY, "127.0.0.1"), identity(&OTHER)),
     ] {
         let daemon = Daemon::start(&certificate, three());
-        let fault = told(Swarm::reach(&[daemon.endpoint()], &identity, DEADLINE).await);
+        let fault = told(Swarm::reach(&[daemon.endpoint()], Some(&identity), DEADLINE).await);
         assert!(matches!(&fault, Fault::Unreachable(why) if why.contains("no TLS as the cluster's")), "{fault:?}");
         assert!(daemon.state().asked.is_empty());
     }
@@ -246,7 +246,7 @@ async fn a_client_that_the_daemon_does_not_know_is_refused_by_it() {
     let daemon = Daemon::start(&server(&AUTHORITY, "127.0.0.1"), three());
     let stranger = pki::client(&OTHER, SETTINGS, now()).unwrap();
     let stranger = Identity::new(&AUTHORITY.certificate, &stranger).unwrap();
-    assert!(matches!(told(Swarm::reach(&[daemon.endpoint()], &stranger, DEADLINE).await), Fault::Unreachable(_)));
+    assert!(matches!(told(Swarm::reach(&[daemon.endpoint()], Some(&stranger), DEADLINE).await), Fault::Unreachable(_)));
     assert!(daemon.state().asked.is_empty());
 }
 
@@ -254,12 +254,12 @@ async fn a_client_that_the_daemon_does_not_know_is_refused_by_it() {
 async fn the_next_manager_is_asked_where_one_is_away() {
     let daemon = Daemon::start(&server(&AUTHORITY, "127.0.0.1"), three());
     let dead = Endpoint { host: "127.0.0.1".to_owned(), port: 1 };
-    let swarm = Swarm::reach(&[dead.clone(), daemon.endpoint()], &identity(&AUTHORITY), DEADLINE).await.unwrap();
+    let swarm = Swarm::reach(&[dead.clone(), daemon.endpoint()], Some(&identity(&AUTHORITY)), DEADLINE).await.unwrap();
     assert_eq!(swarm.members().len(), 3);
-    let fault = told(Swarm::reach(&[dead], &identity(&AUTHORITY), DEADLINE).await);
+    let fault = told(Swarm::reach(&[dead], Some(&identity(&AUTHORITY)), DEADLINE).await);
     assert!(matches!(&fault, Fault::Unreachable(why) if why.starts_with("127.0.0.1:1: ")), "{fault:?}");
     daemon.state().refuses = Some((500, "rpc error: code = Unknown desc = The swarm does not have a leader."));
-    let fault = told(Swarm::reach(&[daemon.endpoint()], &identity(&AUTHORITY), DEADLINE).await);
+    let fault = told(Swarm::reach(&[daemon.endpoint()], Some(&identity(&AUTHORITY)), DEADLINE).await);
     assert_eq!(fault, Fault::Refused("rpc error: code = Unknown desc = The swarm does not have a leader.".into()));
 }
 
@@ -268,12 +268,12 @@ async fn a_silent_and_an_endless_daemon_are_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port: silent.local_addr().unwrap().port() };
     let begun = std::time::Instant::now();
-    let fault = told(Swarm::reach(&[endpoint], &identity(&AUTHORITY), Duration::from_secs(1)).await);
+    let fault = told(Swarm::reach(&[endpoint], Some(&identity(&AUTHORITY)), Duration::from_secs(1)).await);
     assert!(fault.to_string().ends_with("no answer within 1 s"), "{fault}");
     assert!(begun.elapsed() < Duration::from_secs(5));
     let daemon = Daemon::start(&server(&AUTHORITY, "127.0.0.1"), three());
     daemon.state().endless = true;
-    let fault = told(Swarm::reach(&[daemon.endpoint()], &identity(&AUTHORITY), Duration::from_secs(60)).await);
+    let fault = told(Swarm::reach(&[daemon.endpoint()], Some(&identity(&AUTHORITY)), Duration::from_secs(60)).await);
     assert!(matches!(fault, Fault::Unreachable(_)), "{fault}");
 }
 
@@ -293,7 +293,26 @@ async fn a_drained_node_keeps_what_else_it_is_and_is_done_when_nothing_runs() {
     assert!(daemon.swarm().await.drain("w-0").await.unwrap());
     assert!(!daemon.state().asked.iter().any(|asked| asked.starts_with("POST")), "it is drained already");
     assert!(daemon.swarm().await.drain("unknown").await.unwrap());
-    daemon.swarm().await.restore("w-0").await.unwrap();
+    daemon.swarm().await.restore("w-0", "active").await.unwrap();
+    assert_eq!(daemon.state().nodes[2]["Spec"]["Availability"], "active");
+}
+
+#[tokio::test]
+async fn a_node_gets_back_what_its_owner_gave_it() {
+    let daemon = Daemon::start(&server(&AUTHORITY, "127.0.0.1"), three());
+    for before in ["pause", "active", "drain"] {
+        daemon.state().nodes[2]["Spec"]["Availability"] = before.into();
+        let swarm = daemon.swarm().await;
+        let availability = swarm.named("w-0").next().unwrap().availability();
+        assert_eq!(availability, before);
+        assert!(swarm.drain("w-0").await.unwrap());
+        assert_eq!(daemon.state().nodes[2]["Spec"]["Availability"], "drain");
+        daemon.swarm().await.restore("w-0", &availability).await.unwrap();
+        assert_eq!(daemon.state().nodes[2]["Spec"]["Availability"], before);
+    }
+    // Its owner was faster.
+    daemon.state().nodes[2]["Spec"]["Availability"] = "active".into();
+    daemon.swarm().await.restore("w-0", "pause").await.unwrap();
     assert_eq!(daemon.state().nodes[2]["Spec"]["Availability"], "active");
 }
 

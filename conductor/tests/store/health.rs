@@ -1,5 +1,9 @@
 //! Clusters to be asked for their health, and the keys for it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use conductor::Conductor;
 use conductor::certificate::{self, Keypair, Kind};
 use conductor::cluster::store::{asked, change};
 use conductor::cluster::{Changes, Cluster, HealthStatus, Status};
@@ -8,7 +12,11 @@ use conductor::column::StringMap;
 use crate::databases::TestDatabase;
 use crate::{nodes, sample};
 
-on_every_database!(clusters_at_rest_with_an_api_are_asked, keys_in_force_are_found_at_once);
+on_every_database!(
+    clusters_at_rest_with_an_api_are_asked,
+    keys_in_force_are_found_at_once,
+    a_look_costs_as_much_for_many_as_for_one,
+);
 
 const REST: &[Status] = &[Status::CreateComplete, Status::UpdateComplete];
 
@@ -50,6 +58,49 @@ async fn clusters_at_rest_with_an_api_are_asked(t: TestDatabase) {
     assert_eq!(ids(&asked(&t.db, &["kubernetes"], REST, 0, 2).await.unwrap()), [kept[0].id, kept[3].id]);
     assert_eq!(ids(&asked(&t.db, &["kubernetes"], REST, kept[3].id, 2).await.unwrap()), [kept[4].id]);
     assert_eq!(asked(&t.db, &["swarm"], REST, 0, 10).await.unwrap(), []);
+
+    assert!(all.iter().all(conductor::cluster::store::Asked::has_tls));
+    let spec = Some(serde_json::json!({"desired": {"tls_disabled": true}}));
+    change(&t.db, &kept[4].uuid, Changes { spec: Some(spec), ..Default::default() }).await.unwrap();
+    let all = asked(&t.db, &["kubernetes"], REST, 0, 10).await.unwrap();
+    assert_eq!(all.iter().map(conductor::cluster::store::Asked::has_tls).collect::<Vec<_>>(), [true, true, false]);
+}
+
+/// What one look reads is the same for one cluster as for many, as long as nothing is found that is new.
+async fn a_look_costs_as_much_for_many_as_for_one(t: TestDatabase) {
+    let mut config = t.config.clone();
+    config.keystone.auth_url = "http://127.0.0.1:1/v3".into();
+    let mut conductor = Conductor::open(config).await.unwrap();
+    let queries = Arc::new(AtomicUsize::new(0));
+    let counted = queries.clone();
+    conductor.db.set_metric_callback(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let template = sample::kept_template(&t.db, "p1").await;
+    let (mut made, mut costs) = (0, Vec::new());
+    for clusters in [1, 30, 150] {
+        while made < clusters {
+            let mut new = sample::new_cluster(&format!("c{made}"), &template, "p1");
+            new.cluster.driver = "swarm".into();
+            new.cluster.status = Status::CreateComplete;
+            // Nothing listens there.
+            new.cluster.api_address = Some("tcp://127.0.0.1:1".into());
+            new.cluster.spec = Some(serde_json::json!({"desired": {"tls_disabled": true}}));
+            conductor::cluster::store::insert(&t.db, new).await.unwrap();
+            made += 1;
+        }
+        conductor::look_at_health(&conductor).await.unwrap();
+        queries.store(0, Ordering::Relaxed);
+        conductor::look_at_health(&conductor).await.unwrap();
+        costs.push(queries.load(Ordering::Relaxed));
+    }
+    assert!(costs[0] > 0 && costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+    let told = asked(&t.db, &["swarm"], REST, 0, 200).await.unwrap();
+    assert_eq!(told.len(), 150);
+    for one in told {
+        assert_eq!(one.health_status, Some(HealthStatus::Unknown), "{one:?}");
+        assert!(one.health_status_reason["api"].starts_with("127.0.0.1:1: "), "{one:?}");
+    }
 }
 
 fn pair(cluster: &Cluster, kind: Kind, generation: i32) -> Keypair {

@@ -22,10 +22,6 @@ pub(super) fn desired(desired: &Desired) -> Vec<Problem> {
         problems.push(problem("volume_driver", volumes, "nothing; REX-Ray is gone, and Docker has drivers of its own"));
     }
     request::container_volume(desired, &mut problems);
-    if desired.tls_disabled {
-        let allowed = "false; whoever reaches a Docker API without TLS is root on the managers";
-        problems.push(problem("tls_disabled", "true", allowed));
-    }
     let allowed = "1024 to 65535 without 2377, 4789, 7946 and 30000-32767, which are taken";
     request::api_port(desired, TAKEN_PORTS, allowed, &mut problems);
     request::ways_out(desired, &mut problems);

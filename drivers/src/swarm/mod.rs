@@ -83,7 +83,12 @@ impl Driver for Swarm {
         });
         let registry =
             desired.registry_enabled.then(|| "registry_enabled has no effect: run a registry as a service".to_owned());
-        classic.into_iter().chain(registry).collect()
+        let open = desired.tls_disabled.then(|| {
+            "tls_disabled: whoever reaches a manager's Docker API, containers on any node included, is root on all \
+             nodes; labels.master_lb_allowed_cidrs says who from outside may"
+                .to_owned()
+        });
+        classic.into_iter().chain(registry).chain(open).collect()
     }
 
     fn stack(&self, spec: &ClusterSpec) -> Result<Stack, RenderError> {
@@ -208,6 +213,7 @@ fn own(node: &Node<'_>) -> Own {
         settings: vec![
             ("RUNTIME_VOLUME", node.runtime_volume()),
             ("SWARM_STATE", given(if node.rejoins { "existing" } else { "new" })),
+            ("SWARM_TLS", given(!node.spec.desired.tls_disabled)),
             ("SWARM_AUTOLOCK", given(labels.flag("swarm_autolock") == Some(true))),
             ("DOCKER_PACKAGE", given(labels.text("docker_package"))),
             ("DOCKER_PACKAGES_URL", given(labels.text("docker_packages_url").trim_end_matches('/'))),

@@ -38,7 +38,6 @@ fn each_field_is_checked() {
         ("volume_driver", |d| d.volume_driver = Some("cinder".into())),
         ("docker_volume_size", |d| d.docker_volume_size = Some(0)),
         ("network_driver", |d| d.network_driver = Some("flannel".into())),
-        ("tls_disabled", |d| d.tls_disabled = true),
         ("apiserver_port", |d| d.apiserver_port = Some(2377)),
         ("apiserver_port", |d| d.apiserver_port = Some(7946)),
         ("dns_nameserver", |d| d.dns_nameserver = Some("dns.example.org".into())),
@@ -57,7 +56,6 @@ fn each_field_is_checked() {
 fn what_is_refused_is_said_with_the_reason() {
     let mut desired = desired();
     desired.docker_storage_driver = Some("devicemapper".into());
-    desired.tls_disabled = true;
     let problems = drivers::find("swarm").unwrap().check(&desired);
     let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -65,7 +63,6 @@ fn what_is_refused_is_said_with_the_reason() {
         [
             "docker_storage_driver is \"devicemapper\"; allowed: overlay2; Linux and Docker have left devicemapper and the \
              others behind",
-            "tls_disabled is \"true\"; allowed: false; whoever reaches a Docker API without TLS is root on the managers",
         ]
     );
 }
@@ -92,6 +89,15 @@ fn the_word_for_classic_swarm_is_spoken_of() {
     assert!(driver.notes(&desired).is_empty());
     desired.coe = "swarm".into();
     assert!(driver.notes(&desired)[0].contains("classic Swarm is gone"));
+}
+
+#[test]
+fn without_tls_is_allowed_and_said() {
+    assert_eq!(refused(|d| d.tls_disabled = true), [""; 0]);
+    let mut desired = desired();
+    desired.tls_disabled = true;
+    let notes = drivers::find("swarm").unwrap().notes(&desired);
+    assert!(notes.len() == 1 && notes[0].contains("is root on all nodes"), "{notes:?}");
 }
 
 #[test]

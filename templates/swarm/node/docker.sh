@@ -29,13 +29,15 @@ install_docker_ce() {
 # os_release KEY: what the system says of itself.
 os_release() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$ROOT/etc/os-release"; }
 
-# Only managers listen to the network, and only to holders of a client certificate of the cluster. No live-restore: a
-# swarm's nodes cannot have it.
+# Only managers listen to the network, and only to holders of a client certificate of the cluster, unless its owner
+# wants no TLS. No live-restore: a swarm's nodes cannot have it.
 daemon_configuration() {
     local hosts='"unix:///run/docker.sock"' tls='' registries=''
     if [[ $NODE_ROLE == master ]]; then
         hosts+=", $(json "tcp://$NODE_ADDRESS:$SWARM_API_PORT")"
-        tls="
+        tls='
+  "tls": false,'
+        [[ $SWARM_TLS != true ]] || tls="
   \"tlsverify\": true,
   \"tlscacert\": \"$PKI/ca.crt\",
   \"tlscert\": \"$PKI/docker.crt\",

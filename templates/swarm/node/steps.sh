@@ -8,6 +8,7 @@ OWN_SETTINGS=(
     SWARM_API_PORT=2376
     SWARM_API_SANS=
     SWARM_STATE=new
+    SWARM_TLS=true
     SWARM_AUTOLOCK=false
     DOCKER_PACKAGE=docker.io
     DOCKER_PACKAGES_URL=https://download.docker.com/linux

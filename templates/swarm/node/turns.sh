@@ -6,9 +6,10 @@ TURN=jeroboam.restarting
 # Seconds after which a turn is over whose holder did not end it.
 LONGEST_TURN=300
 
-# Docker reads its certificate and whom to trust only when it starts. A worker's Docker has no use for either.
+# Docker reads its certificate and whom to trust only when it starts. A worker's Docker has no use for either, nor has
+# one without TLS.
 restart_services() {
-    [[ $NODE_ROLE == master ]] && engine_is_here || return 0
+    [[ $NODE_ROLE == master && $SWARM_TLS == true ]] && engine_is_here || return 0
     wait_for 300 "this manager to be active before its restart" is_active
     wait_for 1200 "its turn to restart docker" take_turn
     wait_for_managers

@@ -36,17 +36,20 @@ const BATCH: u64 = 200;
 /// Opened identities kept at most.
 const IDENTITIES: u64 = 2000;
 
+/// Looks at all clusters once.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn look(conductor: &Conductor) -> Result<()> {
+    Look::of(conductor).at_all().await
+}
+
 pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) {
     let settings = &conductor.config.health;
     if settings.poll_interval_s == 0 {
         return;
     }
-    let look = Look {
-        conductor: &conductor,
-        holder: super::holder(),
-        identities: Cache::builder().max_capacity(IDENTITIES).time_to_idle(Duration::from_secs(3600)).build(),
-        deadline: Duration::from_secs(settings.timeout_s.max(1)),
-    };
+    let look = Look::of(&conductor);
     let mut tick = tokio::time::interval(Duration::from_secs(settings.poll_interval_s));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -83,7 +86,16 @@ struct Patient {
     identity: Option<Identity>,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    fn of(conductor: &'a Conductor) -> Self {
+        Self {
+            conductor,
+            holder: super::holder(),
+            identities: Cache::builder().max_capacity(IDENTITIES).time_to_idle(Duration::from_secs(3600)).build(),
+            deadline: Duration::from_secs(conductor.config.health.timeout_s.max(1)),
+        }
+    }
+
     async fn at_all(&self) -> Result<()> {
         let installed = drivers::installed();
         let drivers: Vec<&str> =
@@ -155,11 +167,16 @@ impl Look<'_> {
     async fn at(&self, patient: &Patient) -> Finding {
         let health = self.conductor.driver(&patient.cluster.driver).map_or(Health::Unasked, |driver| driver.health());
         match (health, &patient.identity) {
-            (Health::Docker, Some(identity)) => match Swarm::reach(&patient.endpoints, identity, self.deadline).await {
-                Ok(swarm) => finding::of_members(swarm.members()),
-                Err(fault) => finding::of_fault(&fault),
-            },
-            (Health::Docker, None) => finding::unknown("The cluster's certificates cannot be used"),
+            (Health::Docker, None) if patient.cluster.has_tls() => {
+                finding::unknown("The cluster's certificates cannot be used")
+            }
+            (Health::Docker, identity) => {
+                let identity = identity.as_ref().filter(|_| patient.cluster.has_tls());
+                match Swarm::reach(&patient.endpoints, identity, self.deadline).await {
+                    Ok(swarm) => finding::of_members(swarm.members()),
+                    Err(fault) => finding::of_fault(&fault),
+                }
+            }
             (Health::Http(probes), _) => match patient.endpoints.first() {
                 Some(endpoint) => finding::of_probes(probes, &endpoint.host, self.deadline).await,
                 None => finding::unknown("The cluster's API has no usable address"),
