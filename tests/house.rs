@@ -177,6 +177,38 @@ fn every_driver_has_its_templates_and_the_reverse() {
     assert_eq!(folders("templates"), names);
 }
 
+/// A COE is two folders and one line: whoever serves all of them asks drivers and does not know them by name.
+#[test]
+fn what_serves_every_driver_names_none() {
+    let samples = std::fs::read_to_string(root().join("drivers/examples/dump.rs")).unwrap();
+    // An authority and a folder of every cluster's are called kubernetes, too.
+    let others = drivers::installed().into_iter().filter(|driver| driver.name() != "kubernetes");
+    for driver in others {
+        let name = driver.name();
+        assert!(samples.contains(&format!("(\"{name}\", &[")), "drivers/examples/dump.rs has no samples of {name}");
+        let mut words: BTreeSet<&str> = driver.provides().iter().map(|made| made.coe).collect();
+        words.insert(name);
+        let own = [format!("drivers/src/{name}/"), "drivers/src/lib.rs".to_owned()];
+        for (file, text) in product() {
+            // The contract's own list.
+            if file == "api/src/coerce.rs" || own.iter().any(|own| file.starts_with(own.as_str())) {
+                continue;
+            }
+            let code = || without_tests(&text).lines().filter(|line| !line.trim_start().starts_with("//"));
+            for word in &words {
+                let quoted = format!("\"{word}\"");
+                assert!(!code().any(|line| line.contains(&quoted)), "{file} names {quoted}");
+            }
+        }
+        let shared = ["templates/graph", "templates/node", "tests/node/api", "tests/node/checks.sh", "tests/node/cloud-config"];
+        let listed = Command::new("git").arg("ls-files").args(shared).current_dir(root()).output().unwrap();
+        for file in String::from_utf8(listed.stdout).unwrap().lines() {
+            let text = std::fs::read_to_string(root().join(file)).unwrap().to_lowercase();
+            assert!(!text.contains(name), "{file} names {name}");
+        }
+    }
+}
+
 #[test]
 fn scripts_hold_no_template_marks_and_parse() {
     let output = Command::new("git").args(["ls-files", "templates"]).current_dir(root()).output().unwrap();

@@ -36,12 +36,14 @@ const BATCH: u64 = 200;
 /// Opened identities kept at most.
 const IDENTITIES: u64 = 2000;
 
-/// Looks at all clusters once.
+/// Looks at all clusters once, unless another conductor is about to.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn look(conductor: &Conductor) -> Result<()> {
-    Look::of(conductor).at_all().await
+    let look = Look::of(conductor);
+    look.at_all().await?;
+    lease::store::release(&conductor.db, LEASE_NAME, &look.holder).await
 }
 
 pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) {
