@@ -484,6 +484,15 @@ fn a_killed_conductor_leaves_nobody_drained_and_no_record() {
     swarm.say("killed after the draining; Heat failed, and the node is as its owner had it");
 }
 
+/// Calls when it is dropped.
+struct AtEnd<F: Fn()>(F);
+
+impl<F: Fn()> Drop for AtEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// New authorities: Docker of one manager at a time is away. Whoever restarts one later need not open its lock.
 #[test]
 fn managers_restart_in_turn_and_unlock_themselves() {
@@ -499,8 +508,10 @@ fn managers_restart_in_turn_and_unlock_themselves() {
     swarm.openstack(&format!("coe ca rotate {}", swarm.name));
     let done = std::sync::atomic::AtomicBool::new(false);
     let seen = std::thread::scope(|threads| {
+        let done = &done;
+        // However this ends, else the others would go on for ever.
+        let _ends = AtEnd(|| done.store(true, std::sync::atomic::Ordering::Relaxed));
         for machine in &machines {
-            let done = &done;
             threads.spawn(move || {
                 // As the timer does, but sooner.
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
@@ -516,7 +527,6 @@ fn managers_restart_in_turn_and_unlock_themselves() {
             let shown = swarm.show();
             (!shown["status"].as_str().unwrap().ends_with("IN_PROGRESS")).then_some(shown)
         });
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
         assert_eq!(shown["status"], "UPDATE_COMPLETE", "{}\n{}", shown["status_reason"], swarm.rig.diary());
         seen
     });
