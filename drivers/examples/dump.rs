@@ -14,8 +14,10 @@ mod mesos;
 #[path = "../tests/swarm/combinations.rs"]
 mod swarm;
 
-/// Every driver, a few of its combinations, and how one is made of its name.
-const DRIVERS: &[(&str, &[&str], fn(&str) -> Option<ClusterSpec>)] = &[
+/// A driver, a few of its combinations, and how one is made of its name.
+type Row = (&'static str, &'static [&'static str], fn(&str) -> Option<ClusterSpec>);
+
+const DRIVERS: &[Row] = &[
     (
         "kubernetes",
         &[
