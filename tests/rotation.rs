@@ -28,7 +28,7 @@ impl Cluster {
         let service = Service::start(options);
         let token = CLOUD.token(user);
         let name = unique("rotation");
-        let quick = CLOUD.nodes(vec![json!({"name": name, "timers": 0.4})]);
+        let quick = CLOUD.nodes(vec![json!({"name": name, "timers": 1})]);
         let template = service.template(&token, json!({"labels": labels}));
         let uuid = service.cluster(&token, &template, json!({"name": name, "node_count": workers}));
         service.complete(&token, &uuid);

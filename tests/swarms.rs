@@ -77,7 +77,7 @@ fn a_swarm_by_the_unmodified_client() {
          --master-flavor m1.small --network-driver docker --docker-volume-size 3 --floating-ip-disabled"
     ));
     let name = unique("life");
-    let _quick = CLOUD.nodes(vec![json!({"name": name, "timers": 0.5})]);
+    let _quick = CLOUD.nodes(vec![json!({"name": name, "timers": 2})]);
     openstack(&format!("coe cluster create {name} --cluster-template {template} --node-count 2"));
     let token = CLOUD.token("demo");
     let shown = service.complete(&token, &name);
@@ -219,7 +219,7 @@ fn authorities_and_nodes_are_replaced() {
     let service = Service::start(&[]);
     let token = CLOUD.token("demo");
     let name = unique("renewed");
-    let _quick = CLOUD.nodes(vec![json!({"name": name, "timers": 0.5})]);
+    let _quick = CLOUD.nodes(vec![json!({"name": name, "timers": 2})]);
     let of_template = json!({"master_lb_enabled": true});
     let id = template(&service, &token, of_template.clone());
     let cluster = service.cluster(&token, &id, json!({"name": name, "master_count": 3, "node_count": 2}));
