@@ -94,7 +94,7 @@ impl Service {
             .arg(CLOUD.configuration())
             .env("JEROBOAM__STATE_DIR", self.state_dir())
             .env("JEROBOAM__API__PORT", self.port.to_string())
-            .env("JEROBOAM__HEAT__POLL_INTERVAL_S", "1")
+            .env("JEROBOAM__HEAT__POLL_INTERVAL_S", "2")
             // Where nodes are played, there is no way to a cluster's own API.
             .env("JEROBOAM__HEALTH__POLL_INTERVAL_S", "0")
             .env("JEROBOAM__DRIVERS__DRAIN_TIMEOUT_S", "0")
