@@ -46,7 +46,7 @@ start_full_services() {
   OS_PLACEMENT_CONFIG_DIR=$CLOUD_ETC/placement start_wsgi placement "$CLOUD_PORT_PLACEMENT" "$CLOUD_VENV_FULL" placement.wsgi.api:application 1 4
   OS_GLANCE_CONFIG_DIR=$CLOUD_ETC/glance start_wsgi glance "$CLOUD_PORT_GLANCE" "$CLOUD_VENV_FULL" glance.wsgi.api:application 1 4 --http-chunked-input
   OS_NEUTRON_CONFIG_DIR=$CLOUD_ETC/neutron OS_NEUTRON_CONFIG_FILES=neutron.conf start_wsgi neutron "$CLOUD_PORT_NEUTRON" "$CLOUD_VENV_FULL" \
-    neutron.wsgi.api:application 1 8 --pythonpath "$CLOUD_SOURCE/python/neutron_binding" --pyargv "--config-file $CLOUD_ETC/neutron/neutron.conf"
+    neutron_wsgi:application 1 8 --pythonpath "$CLOUD_SOURCE/python/neutron_binding" --pyargv "--config-file $CLOUD_ETC/neutron/neutron.conf"
   # OS_NOVA_CONFIG_FILES would have to name the paste file first; the folder alone is enough.
   OS_NOVA_CONFIG_DIR=$CLOUD_ETC/nova start_wsgi nova-api "$CLOUD_PORT_NOVA" "$CLOUD_VENV_FULL" nova.wsgi.osapi_compute:application 1 4
   for part in conductor scheduler compute; do
