@@ -28,7 +28,7 @@ impl Cluster {
         let service = Service::start(options);
         let token = CLOUD.token(user);
         let name = unique("rotation");
-        let quick = CLOUD.nodes(vec![json!({"name": name, "timers": 1})]);
+        let quick = CLOUD.nodes(vec![json!({"name": name, "timers": 0.4})]);
         let template = service.template(&token, json!({"labels": labels}));
         let uuid = service.cluster(&token, &template, json!({"name": name, "node_count": workers}));
         service.complete(&token, &uuid);
@@ -219,7 +219,7 @@ fn authorities_are_replaced_under_a_living_cluster() {
 /// A node that does not answer, and one that fails half-way: the old authorities stay, and everybody returns to them.
 #[test]
 fn what_fails_leads_back_to_the_old_authorities() {
-    let cluster = Cluster::made("demo", &[("JEROBOAM__X509__ROTATION_TIMEOUT_S", "30")], json!({}), 1);
+    let cluster = Cluster::made("demo", &[("JEROBOAM__X509__ROTATION_TIMEOUT_S", "60")], json!({}), 1);
     let old = cluster.authorities();
     let (worker, root) = cluster.node("worker");
     // The first rule that fits holds, so the silent one is put before the other.
