@@ -8,6 +8,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -167,6 +169,35 @@ pub(crate) fn shown(text: &str) -> String {
     text
 }
 
+/// What the first of these endpoints says that says something; each is asked `head_start` later than the one before it.
+///
+/// # Errors
+/// None does: what one refused with, else why the first cannot be reached.
+pub(crate) async fn first<T, F>(
+    endpoints: impl IntoIterator<Item = Endpoint>,
+    head_start: Duration,
+    call: impl Fn(Endpoint) -> F,
+) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let call = &call;
+    let each = |(at, endpoint): (usize, Endpoint)| async move {
+        tokio::time::sleep(head_start * u32::try_from(at).unwrap_or_default()).await;
+        call(endpoint).await.map_err(|fault| (at, fault))
+    };
+    let mut asked: FuturesUnordered<_> = endpoints.into_iter().enumerate().map(each).collect();
+    let mut faults = Vec::new();
+    while let Some(answer) = asked.next().await {
+        match answer {
+            Ok(said) => return Ok(said),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let told = faults.into_iter().min_by_key(|(at, fault)| (matches!(fault, Fault::Unreachable(_)), *at));
+    Err(told.map_or_else(|| Fault::Unreachable("no master's address is known".to_owned()), |(_, fault)| fault))
+}
+
 /// Sends the request and gives the answer as soon as its head is there.
 ///
 /// # Errors
@@ -177,12 +208,18 @@ pub(crate) async fn send<B>(
     request: Request<B>,
 ) -> Result<Response<Incoming>, Unreachable>
 where
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let (begun, method, path) = (Instant::now(), request.method().clone(), request.uri().path().to_owned());
-    let outcome = exchange(endpoint, identity, request).await;
+    let failed = |cause: hyper::Error| unreachable(endpoint, causes(&cause));
+    let exchange = async {
+        let bounded = TokioIo::new(Bounded { stream: connected(endpoint, identity).await?, left: LARGEST_ANSWER });
+        let (mut sender, connection) = http1::handshake(bounded).await.map_err(failed)?;
+        // Ends with the answer, or as soon as nobody waits for it any more.
+        tokio::spawn(connection);
+        sender.send_request(addressed(endpoint, request)).await.map_err(failed)
+    };
+    let outcome = exchange.await;
     tracing::debug!(
         %endpoint,
         %method,
@@ -195,50 +232,22 @@ where
     outcome
 }
 
-async fn exchange<B>(
-    endpoint: &Endpoint,
-    identity: Option<&Identity>,
-    request: Request<B>,
-) -> Result<Response<Incoming>, Unreachable>
-where
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+/// A connection, with or without TLS.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+async fn connected(endpoint: &Endpoint, identity: Option<&Identity>) -> Result<Box<dyn Stream>, Unreachable> {
     let connect = async {
         let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await;
         let stream = stream.map_err(|cause| unreachable(endpoint, causes(&cause)))?;
-        let Some(Identity(tls)) = identity else { return Ok(Stream::Plain(stream)) };
+        let Some(Identity(tls)) = identity else { return Ok(Box::new(stream) as Box<dyn Stream>) };
         match tls.connect(&endpoint.host, stream).await {
-            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+            Ok(stream) => Ok(Box::new(stream) as Box<dyn Stream>),
             Err(cause) => Err(unreachable(endpoint, format!("no TLS as the cluster's: {}", causes(&cause)))),
         }
     };
     let late = |_| unreachable(endpoint, format!("no connection within {} s", CONNECT.as_secs()));
-    match timeout(CONNECT, connect).await.map_err(late)?? {
-        Stream::Plain(stream) => talk(endpoint, stream, request).await,
-        Stream::Tls(stream) => talk(endpoint, *stream, request).await,
-    }
-}
-
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<tokio_native_tls::TlsStream<TcpStream>>),
-}
-
-async fn talk<S, B>(endpoint: &Endpoint, stream: S, request: Request<B>) -> Result<Response<Incoming>, Unreachable>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let failed = |cause: hyper::Error| unreachable(endpoint, causes(&cause));
-    let bounded = TokioIo::new(Bounded { stream, left: LARGEST_ANSWER });
-    let (mut sender, connection) = http1::handshake(bounded).await.map_err(failed)?;
-    // Ends with the answer, or as soon as nobody waits for it any more.
-    tokio::spawn(connection);
-    sender.send_request(addressed(endpoint, request)).await.map_err(failed)
+    timeout(CONNECT, connect).await.map_err(late)?
 }
 
 /// The request as a server gets it: the path alone, and whom it is for.

@@ -5,10 +5,11 @@
 pub enum Health {
     /// Nobody: somebody inside the cluster may tell.
     Unasked,
-    /// Docker's API at the cluster's `api_address`, with the conductor's client certificate.
+    /// Docker's API at the cluster's `api_address` and its managers' own; with the conductor's client certificate, unless
+    /// the cluster has no TLS.
     Docker,
-    /// The masters of Mesos, at the cluster's `api_address` and their own; over TLS with the conductor's client
-    /// certificate where that is an `https` address.
+    /// The masters of Mesos, at the cluster's `api_address` and their own; with the conductor's client certificate, unless
+    /// the cluster has no TLS.
     Mesos,
 }
 

@@ -5,22 +5,16 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use drivers::Health;
 use serde::{Deserialize, Serialize};
 
 use super::coe::Coe;
-use super::leaving::is_told;
+use super::leaving::{AWAY, is_told};
 use super::members::node_name;
 use crate::column::now;
 use crate::operation::{self, Work};
 use crate::{Conductor, Error, Result};
-
-/// How long an API that is away is tried before the operation goes on without.
-const AWAY: i64 = 15;
-/// Pause between two tries.
-pub(super) const PAUSE: Duration = Duration::from_secs(2);
 
 /// The choice, as noted under `choice` in the operation's progress.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +48,7 @@ pub(super) fn complaint(work: &Work) -> Option<String> {
     Choice::of(work)?.why
 }
 
-/// Chooses who goes of `free` so that `count` stay, and notes it; nothing when that is to be tried again after [`PAUSE`].
+/// Chooses who goes of `free` so that `count` stay, and notes it; nothing when that is to be tried again.
 ///
 /// # Errors
 /// The database does not answer.

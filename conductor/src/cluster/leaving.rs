@@ -20,9 +20,9 @@ use crate::operation::{self, Next, StepResult, Work};
 use crate::{Conductor, Result};
 
 /// How long an API that is away is tried before the operation goes on without.
-const AWAY: i64 = 15;
+pub(super) const AWAY: i64 = 15;
 /// Pause between two looks at the nodes.
-const PAUSE: Duration = Duration::from_secs(2);
+pub(super) const PAUSE: Duration = Duration::from_secs(2);
 /// The most that one run of a step spends on nodes.
 const RUN: Duration = Duration::from_secs(60);
 /// Tries of what comes after Heat is done, and how long each may take.

@@ -184,7 +184,7 @@ async fn drain(conductor: &Conductor, work: &Work) -> StepResult {
     let prefix = prefix(&work.cluster, work.nodegroup()?);
     let free = before.difference(&removed).copied().collect();
     let Some(chosen) = choice::make(conductor, work, &prefix, &free, input.node_count).await? else {
-        return Ok(Next::Wait(choice::PAUSE));
+        return Ok(Next::Wait(leaving::PAUSE));
     };
     removed.extend(chosen);
     let leaves = leave(&before, &removed, input.node_count).into_iter().map(|index| node_name(&prefix, index));

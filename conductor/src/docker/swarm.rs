@@ -8,11 +8,9 @@ use bollard::models::{
     TaskState,
 };
 use bollard::query_parameters::{DeleteNodeOptions, ListTasksOptions, UpdateNodeOptions};
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
 
 use super::Docker;
-use crate::link::{Endpoint, Fault, Identity, shown};
+use crate::link::{self, Endpoint, Fault, Identity, shown};
 
 /// Managers asked until one answers.
 const MANAGERS: usize = 3;
@@ -91,26 +89,8 @@ impl Swarm {
         identity: Option<&Identity>,
         deadline: Duration,
     ) -> Result<Self, Fault> {
-        let ask = |(at, endpoint): (usize, &Endpoint)| {
-            let (endpoint, identity) = (endpoint.clone(), identity.cloned());
-            async move {
-                tokio::time::sleep(HEAD_START * u32::try_from(at).unwrap_or_default()).await;
-                let asked = Self::at(endpoint, identity, deadline).await;
-                asked.map_err(|fault| (at, fault))
-            }
-        };
-        let mut asked: FuturesUnordered<_> = managers.iter().take(MANAGERS).enumerate().map(ask).collect();
-        let mut faults = Vec::new();
-        while let Some(answer) = asked.next().await {
-            match answer {
-                Ok(swarm) => return Ok(swarm),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        let (refused, away): (Vec<_>, Vec<_>) =
-            faults.into_iter().partition(|(_, fault)| matches!(fault, Fault::Refused(_)));
-        let told = refused.into_iter().min_by_key(|(at, _)| *at).or(away.into_iter().min_by_key(|(at, _)| *at));
-        Err(told.map_or_else(|| Fault::Unreachable("no manager's address is known".to_owned()), |(_, fault)| fault))
+        let managers = managers.iter().take(MANAGERS).cloned();
+        link::first(managers, HEAD_START, |endpoint| Self::at(endpoint, identity.cloned(), deadline)).await
     }
 
     async fn at(endpoint: Endpoint, identity: Option<Identity>, deadline: Duration) -> Result<Self, Fault> {

@@ -9,9 +9,7 @@ mod tests;
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::join_all;
-use futures::stream::FuturesUnordered;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -67,37 +65,12 @@ impl Way {
     /// Nothing answers at any: why the first does not.
     pub(crate) async fn probe(&self, port: u16, path: &str) -> Result<u16, Fault> {
         let at = self.endpoints.iter().map(|endpoint| Endpoint { host: endpoint.host.clone(), port });
-        self.first(at.collect(), |endpoint| async move { self.status(&endpoint, path).await }).await
+        link::first(at, HEAD_START, |endpoint| async move { self.status(&endpoint, path).await }).await
     }
 
     async fn status(&self, endpoint: &Endpoint, path: &str) -> Result<u16, Fault> {
         let answer = ask(endpoint, self.identity.as_ref(), path, None, self.deadline).await?;
         Ok(answer.status)
-    }
-
-    /// What the first of these endpoints says that says something; each is asked a little later than the one before it.
-    ///
-    /// # Errors
-    /// None does: what one refused with, else why the first cannot be reached.
-    async fn first<T, F>(&self, endpoints: Vec<Endpoint>, call: impl Fn(Endpoint) -> F) -> Result<T, Fault>
-    where
-        F: Future<Output = Result<T, Fault>>,
-    {
-        let call = &call;
-        let each = |(at, endpoint): (usize, Endpoint)| async move {
-            tokio::time::sleep(HEAD_START * u32::try_from(at).unwrap_or_default()).await;
-            call(endpoint).await.map_err(|fault| (at, fault))
-        };
-        let mut asked: FuturesUnordered<_> = endpoints.into_iter().enumerate().map(each).collect();
-        let mut faults = Vec::new();
-        while let Some(answer) = asked.next().await {
-            match answer {
-                Ok(said) => return Ok(said),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        let told = faults.into_iter().min_by_key(|(at, fault)| (matches!(fault, Fault::Unreachable(_)), *at));
-        Err(told.map_or_else(|| Fault::Unreachable("no master's address is known".to_owned()), |(_, fault)| fault))
     }
 
     /// What the leading master answers there, be it itself or one of those behind a load balancer; all tries have one
@@ -230,7 +203,7 @@ impl Leader {
     /// # Errors
     /// None that answers does: what one refused with, else why the first cannot be reached.
     pub(crate) async fn reach(way: &Way) -> Result<Self, Fault> {
-        way.first(way.endpoints.clone(), |endpoint| async move {
+        link::first(way.endpoints.clone(), HEAD_START, |endpoint| async move {
             let answer = way.of_leader(&endpoint, SUMMARY, None).await?;
             let unreadable = |error| Fault::Refused(format!("{endpoint}: {SUMMARY} cannot be read: {error}"));
             let summary: Summary = serde_json::from_slice(&answer.body).map_err(unreadable)?;
