@@ -34,6 +34,8 @@ type Answer<T> = Result<T, ProviderError>;
 
 /// Pause between two tries of the same call.
 const PAUSE: Duration = Duration::from_millis(150);
+/// Pause before a write that met another is repeated.
+const BREATH: Duration = Duration::from_millis(10);
 /// No single call to the storage is awaited longer: a connection that hangs is dropped and made anew.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// How long a passing error is retried before the work is given back.
@@ -90,24 +92,39 @@ impl Guard {
     }
 
     /// Repeats a call while its error is passing and patience lasts.
-    async fn patiently<F>(&self, call: impl Fn() -> F + Send) -> Answer<()>
+    async fn patiently<F>(&self, call: impl Fn() -> F + Send + Sync) -> Answer<()>
     where
         F: Future<Output = Answer<()>> + Send,
     {
         let end = Instant::now() + self.patience;
         loop {
-            match self.write(call()).await {
+            match self.write(&call).await {
                 Err(error) if Verdict::of(&error) == Verdict::Passing && Instant::now() < end => sleep(PAUSE).await,
                 answer => return answer,
             }
         }
     }
 
-    /// One call that may write.
-    async fn write<T>(&self, call: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
-        let _only = self.writer_turn().await;
-        bounded(call).await
+    /// One call that may write. Where one writer is all there is, a write that failed before may still be undone behind
+    /// our back when the next one comes: that one is refused untouched, and repeated.
+    async fn write<T, F>(&self, call: impl Fn() -> F + Send + Sync) -> Answer<T>
+    where
+        F: Future<Output = Answer<T>> + Send,
+    {
+        let only = self.writer_turn().await;
+        let end = Instant::now() + self.patience;
+        loop {
+            match bounded(call()).await {
+                Err(error) if only.is_some() && is_locked(&error) && Instant::now() < end => sleep(BREATH).await,
+                answer => return answer,
+            }
+        }
     }
+}
+
+/// Whether SQLite refused a write because of another that is under way.
+fn is_locked(error: &ProviderError) -> bool {
+    error.message.contains("database is locked")
 }
 
 /// One call to the storage, which must not hang.
@@ -135,7 +152,7 @@ impl Provider for Guard {
         filter: Option<&DispatcherCapabilityFilter>,
     ) -> Answer<Option<(OrchestrationItem, String, u32)>> {
         self.turns
-            .fetch(patience, || self.write(self.inner.fetch_orchestration_item(lease, Duration::ZERO, filter)))
+            .fetch(patience, || self.write(|| self.inner.fetch_orchestration_item(lease, Duration::ZERO, filter)))
             .await
     }
 
@@ -189,23 +206,23 @@ impl Provider for Guard {
     }
 
     async fn abandon_orchestration_item(&self, token: &str, delay: Option<Duration>, uncounted: bool) -> Answer<()> {
-        self.write(self.inner.abandon_orchestration_item(token, delay, uncounted)).await?;
+        self.write(|| self.inner.abandon_orchestration_item(token, delay, uncounted)).await?;
         self.turns.ring();
         Ok(())
     }
 
     async fn renew_orchestration_item_lock(&self, token: &str, lease: Duration) -> Answer<()> {
-        self.write(self.inner.renew_orchestration_item_lock(token, lease)).await
+        self.write(|| self.inner.renew_orchestration_item_lock(token, lease)).await
     }
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Answer<()> {
-        self.write(self.inner.enqueue_for_orchestrator(item, delay)).await?;
+        self.write(|| self.inner.enqueue_for_orchestrator(item.clone(), delay)).await?;
         self.turns.ring();
         Ok(())
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Answer<()> {
-        self.write(self.inner.enqueue_for_worker(item)).await?;
+        self.write(|| self.inner.enqueue_for_worker(item.clone())).await?;
         self.work.ring();
         Ok(())
     }
@@ -217,7 +234,9 @@ impl Provider for Guard {
         session: Option<&SessionFetchConfig>,
         tags: &TagFilter,
     ) -> Answer<Option<(WorkItem, String, u32)>> {
-        self.work.fetch(patience, || self.write(self.inner.fetch_work_item(lease, Duration::ZERO, session, tags))).await
+        self.work
+            .fetch(patience, || self.write(|| self.inner.fetch_work_item(lease, Duration::ZERO, session, tags)))
+            .await
     }
 
     async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Answer<()> {
@@ -240,7 +259,7 @@ impl Provider for Guard {
     async fn renew_work_item_lock(&self, token: &str, lease: Duration) -> Answer<()> {
         let end = Instant::now() + lease / 3;
         loop {
-            let error = match timeout_at(end, self.write(self.inner.renew_work_item_lock(token, lease))).await {
+            let error = match timeout_at(end, self.write(|| self.inner.renew_work_item_lock(token, lease))).await {
                 Ok(Err(error)) if Verdict::of(&error) != Verdict::LeaseLost => error,
                 Ok(answer) => return answer,
                 Err(_) => ProviderError::retryable("renew_work_item_lock", "no answer in time"),
@@ -255,11 +274,11 @@ impl Provider for Guard {
     }
 
     async fn renew_session_lock(&self, owners: &[&str], lease: Duration, idle: Duration) -> Answer<usize> {
-        self.write(self.inner.renew_session_lock(owners, lease, idle)).await
+        self.write(|| self.inner.renew_session_lock(owners, lease, idle)).await
     }
 
     async fn cleanup_orphaned_sessions(&self, idle: Duration) -> Answer<usize> {
-        self.write(self.inner.cleanup_orphaned_sessions(idle)).await
+        self.write(|| self.inner.cleanup_orphaned_sessions(idle)).await
     }
 
     async fn read(&self, instance: &str) -> Answer<Vec<Event>> {
@@ -271,7 +290,7 @@ impl Provider for Guard {
     }
 
     async fn append_with_execution(&self, instance: &str, execution: u64, events: Vec<Event>) -> Answer<()> {
-        self.write(self.inner.append_with_execution(instance, execution, events)).await
+        self.write(|| self.inner.append_with_execution(instance, execution, events.clone())).await
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

@@ -66,7 +66,7 @@ impl Provider for Scripted {
         let others = self.writing.fetch_add(1, SeqCst);
         tokio::task::yield_now().await;
         self.writing.fetch_sub(1, SeqCst);
-        if others == 0 { Ok(()) } else { Err(ProviderError::retryable("enqueue", "Database locked")) }
+        if others == 0 { Ok(()) } else { locked() }
     }
 
     async fn fetch_work_item(
@@ -142,6 +142,11 @@ fn calls(inner: &Scripted) -> Vec<String> {
 
 fn shutting_down() -> Answer<()> {
     Err(ProviderError::permanent("x", "Database error: terminating connection due to administrator command"))
+}
+
+fn locked() -> Answer<()> {
+    let message = "Database locked: error returned from database: (code: 5) database is locked";
+    Err(ProviderError::retryable("x", message))
 }
 
 fn lease_lost() -> Answer<()> {
@@ -256,5 +261,16 @@ async fn writes_to_a_storage_with_one_writer_are_kept_in_line() {
         let item = || WorkItem::CancelInstance { instance: "i".into(), reason: String::new() };
         let taken = futures::future::join_all((0..10).map(|_| guard.enqueue_for_worker(item()))).await;
         assert_eq!(taken.iter().all(Result::is_ok), all_taken, "{writers:?}");
+    }
+}
+
+/// A transaction that failed is rolled back after its caller knows of it, so that the next write may still meet it.
+#[tokio::test]
+async fn a_write_that_meets_one_being_undone_is_repeated() {
+    for (writers, taken) in [(Writers::One, true), (Writers::Many, false)] {
+        let inner = Arc::new(Scripted { answers: Mutex::new([locked(), locked()].into()), ..Scripted::default() });
+        let guard = Guard::new(inner.clone(), writers, Duration::from_millis(50));
+        assert_eq!(guard.abandon_orchestration_item("t", None, false).await.is_ok(), taken, "{writers:?}");
+        assert_eq!(calls(&inner).len(), if taken { 3 } else { 1 }, "{writers:?}");
     }
 }
