@@ -24,7 +24,6 @@ const TYPES: &[(&str, &[&str], &[&str])] = &[
     ("OS::Neutron::Router", &[], &[]),
     ("OS::Neutron::RouterInterface", &["router", "subnet"], &[]),
     ("OS::Neutron::SecurityGroup", &[], &[]),
-    ("OS::Neutron::SecurityGroupRule", &["security_group"], &[]),
     ("OS::Neutron::Subnet", &["network"], &[]),
     ("OS::Nova::Server", &["flavor", "user_data"], &[]),
     ("OS::Nova::ServerGroup", &[], &[]),

@@ -5,16 +5,22 @@ Usage: listen.py URL; ends when its standard input closes.
 
 import json
 import sys
+import threading
 
 import oslo_messaging
 from oslo_config import cfg
+
+
+WRITING = threading.Lock()
 
 
 class Endpoint:
     def _show(self, priority, context, publisher_id, event_type, payload, metadata):
         line = {"priority": priority, "publisher_id": publisher_id, "event_type": event_type, "payload": payload,
                 "metadata": metadata, "context": context}
-        print(json.dumps(line, default=str), flush=True)
+        # Events come by several threads.
+        with WRITING:
+            print(json.dumps(line, default=str), flush=True)
 
     def info(self, *arguments):
         self._show("INFO", *arguments)

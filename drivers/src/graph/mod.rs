@@ -127,7 +127,7 @@ pub(crate) fn nodegroup(
     let mut parameters = Map::from_iter([
         ("network".to_owned(), json!(given.network)),
         ("subnet".to_owned(), json!(given.subnet)),
-        ("security_group".to_owned(), json!(given.security_group)),
+        ("security_groups".to_owned(), json!(given.security_groups)),
         ("api_private_address".to_owned(), json!(given.api_private_address)),
         ("master_addresses".to_owned(), json!(given.master_addresses)),
     ]);

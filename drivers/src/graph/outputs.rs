@@ -33,7 +33,8 @@ fn number(value: &Value) -> Option<u64> {
 pub(super) struct Given {
     pub(super) network: String,
     pub(super) subnet: String,
-    pub(super) security_group: String,
+    /// Separated by commas.
+    pub(super) security_groups: String,
     pub(super) api_private_address: String,
     pub(super) master_addresses: String,
 }
@@ -59,7 +60,7 @@ pub(super) fn given(template: &str, outputs: &Outputs) -> Result<Given, RenderEr
     Ok(Given {
         network: text("network_id")?,
         subnet: text("subnet_id")?,
-        security_group: text("secgroup_worker_id")?,
+        security_groups: format!("{},{}", text("secgroup_node_id")?, text("secgroup_worker_id")?),
         api_private_address: text("api_private_address")?,
         master_addresses: masters.join(","),
     })

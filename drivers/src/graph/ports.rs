@@ -1,13 +1,13 @@
 //! The ports a cluster needs, as data: who may reach which, and why. Nothing else is open. Each COE has a table of its
-//! own; the lines that count for a cluster become rules here.
-
-use std::collections::BTreeSet;
+//! own; the lines that count for a cluster become the rules of its security groups here.
 
 use serde::Serialize;
 
-/// A security group, as peer or as target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A security group, as peer or as target. None knows one that comes after it here, so that each is made with its rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Group {
+    /// All nodes.
+    Node,
     Master,
     Worker,
 }
@@ -41,54 +41,48 @@ pub(crate) enum Ports {
 /// One line of the table.
 #[derive(Debug)]
 pub(crate) struct Need {
-    name: &'static str,
-    to: &'static [Group],
-    from: &'static [Sender],
+    to: Group,
+    from: Sender,
     /// Neutron's name or number; absent means any.
     protocol: Option<&'static str>,
     ports: Ports,
-    why: &'static str,
 }
 
-pub(crate) use Group::{Master, Worker};
+pub(crate) use Group::{Master, Node, Worker};
 pub(crate) use Ports::{All, Api, Range};
-pub(crate) use Sender::{Anywhere, ApiUsers, Members, ServiceUsers, Subnet};
+pub(crate) use Sender::{Anywhere, ApiUsers, ServiceUsers, Subnet};
 
-pub(crate) const BOTH: &[Group] = &[Master, Worker];
-pub(crate) const CLUSTER: &[Sender] = &[Members(Master), Members(Worker)];
-pub(crate) const MASTERS: &[Sender] = &[Members(Master)];
+pub(crate) const NODES: Sender = Sender::Members(Node);
+pub(crate) const MASTERS: Sender = Sender::Members(Master);
 pub(crate) const TCP: Option<&str> = Some("tcp");
 pub(crate) const UDP: Option<&str> = Some("udp");
 
 /// For those who hold a key to log in with.
-pub(crate) const SSH: Need = need("ssh", BOTH, &[Anywhere], TCP, Range(22, 22), "SSH with the cluster's keypair");
+pub(crate) const SSH: Need = need(Node, Anywhere, TCP, Range(22, 22));
 
 /// A line.
-pub(crate) const fn need(
-    name: &'static str,
-    to: &'static [Group],
-    from: &'static [Sender],
-    protocol: Option<&'static str>,
-    ports: Ports,
-    why: &'static str,
-) -> Need {
-    Need { name, to, from, protocol, ports, why }
+pub(crate) const fn need(to: Group, from: Sender, protocol: Option<&'static str>, ports: Ports) -> Need {
+    Need { to, from, protocol, ports }
 }
 
-/// One resource OS::Neutron::SecurityGroupRule.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// One resource OS::Neutron::SecurityGroup.
+#[derive(Debug, Serialize)]
+pub(crate) struct SecurityGroup {
+    /// The end of its name, and of the resource's.
+    pub(crate) name: &'static str,
+    /// Whose it is.
+    members: &'static str,
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// One of its rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Rule {
-    /// The resource's name.
-    pub(crate) name: String,
-    /// The resource of the group it belongs to.
-    pub(crate) group: &'static str,
-    /// What it is for.
-    why: &'static str,
     /// Neutron's name or number; absent means any.
     pub(crate) protocol: Option<&'static str>,
     /// First and last port; absent means all.
     pub(crate) ports: Option<[u16; 2]>,
-    /// The resource of the group that may send.
+    /// The name of the group that may send.
     pub(crate) remote_group: Option<&'static str>,
     /// Or the network that may send.
     pub(crate) remote_cidr: Option<String>,
@@ -112,28 +106,27 @@ pub(crate) struct Reach<'a> {
     pub(crate) api_users_direct: bool,
 }
 
-/// All rules of a cluster, in the order of the lines.
-pub(crate) fn rules(reach: &Reach<'_>) -> Vec<Rule> {
-    let mut seen = BTreeSet::new();
-    reach
-        .needs
-        .iter()
-        .flat_map(|need| {
-            need.to.iter().flat_map(move |to| need.from.iter().flat_map(move |from| reach.expand(need, *to, *from)))
-        })
-        // Neutron refuses a rule that is there already, whatever it is called.
-        .filter(|rule| seen.insert(Rule { name: String::new(), why: "", ..rule.clone() }))
-        .collect()
-}
-
 impl Reach<'_> {
-    /// The rules of one line for one target and one sender.
-    fn expand(&self, need: &Need, to: Group, from: Sender) -> Vec<Rule> {
-        let (target, group) = names(to);
-        let rule = |sender: &str, remote_group, remote_cidr: Option<String>| Rule {
-            name: format!("rule_{target}_{}_{sender}", need.name),
-            group,
-            why: need.why,
+    /// The groups of a cluster with their rules, in the order of the lines.
+    pub(crate) fn groups(&self) -> Vec<SecurityGroup> {
+        let group = |group, members| SecurityGroup { name: name(group), members, rules: self.rules(group) };
+        vec![group(Node, "Nodes"), group(Master, "Masters"), group(Worker, "Workers")]
+    }
+
+    fn rules(&self, to: Group) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for rule in self.needs.iter().filter(|need| need.to == to).flat_map(|need| self.expand(need)) {
+            // Neutron refuses a rule that is there already.
+            if !rules.contains(&rule) {
+                rules.push(rule);
+            }
+        }
+        rules
+    }
+
+    /// The rules of one line.
+    fn expand(&self, need: &Need) -> Vec<Rule> {
+        let rule = |remote_group, remote_cidr: Option<String>| Rule {
             protocol: need.protocol,
             ports: match need.ports {
                 Api => Some([self.api_port; 2]),
@@ -144,17 +137,11 @@ impl Reach<'_> {
             ethertype: if remote_cidr.as_deref().is_some_and(|cidr| cidr.contains(':')) { "IPv6" } else { "IPv4" },
             remote_cidr,
         };
-        let networks = |networks: &[String]| {
-            let numbered = networks.iter().enumerate();
-            numbered.map(|(i, network)| rule(&format!("network_{i}"), None, Some(network.clone()))).collect()
-        };
+        let networks = |networks: &[String]| networks.iter().map(|network| rule(None, Some(network.clone()))).collect();
         let subnet = [self.subnet_cidr.to_owned()];
         let anywhere = ["0.0.0.0/0".to_owned()];
-        match from {
-            Members(group) => {
-                let (sender, group) = names(group);
-                vec![rule(sender, Some(group), None)]
-            }
+        match need.from {
+            Sender::Members(group) => vec![rule(Some(name(group)), None)],
             Subnet => networks(&subnet),
             Anywhere => networks(&anywhere),
             ApiUsers if !self.api_users_direct => networks(&subnet),
@@ -166,10 +153,11 @@ impl Reach<'_> {
     }
 }
 
-/// A group's short name and its resource.
-fn names(group: Group) -> (&'static str, &'static str) {
+/// A group's short name.
+fn name(group: Group) -> &'static str {
     match group {
-        Master => ("master", "secgroup_master"),
-        Worker => ("worker", "secgroup_worker"),
+        Node => "node",
+        Master => "master",
+        Worker => "worker",
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::ports::{Reach, Rule, rules};
+use super::ports::{Reach, SecurityGroup};
 use super::{MASTER_USER_DATA, Plan, WORKER_TEMPLATE, WORKER_USER_DATA};
 use crate::node::Node;
 use crate::values::Labels;
@@ -19,7 +19,7 @@ pub(super) struct View {
     stack_name: String,
     cluster_uuid: String,
     network: Network,
-    rules: Vec<Rule>,
+    security_groups: Vec<SecurityGroup>,
     server_group_policy: String,
     /// Whether the COE's API speaks TLS.
     tls: bool,
@@ -198,7 +198,7 @@ impl View {
             coe: Names { title: coe.title, prefix: coe.prefix, workers: coe.workers, member: coe.member },
             stack_name: spec.stack_name.clone(),
             cluster_uuid: spec.uuid.clone(),
-            rules: rules(&reach),
+            security_groups: reach.groups(),
             network: network(plan),
             server_group_policy: labels.text("server_group_policies").to_owned(),
             tls: !spec.desired.tls_disabled,

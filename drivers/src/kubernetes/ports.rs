@@ -6,7 +6,7 @@
 
 use super::settings::{NetworkDriver, Settings};
 use crate::graph::ports::{
-    self, All, Api, ApiUsers, BOTH, CLUSTER, MASTERS, Master, Need, Range, ServiceUsers, Subnet, TCP, UDP, Worker, need,
+    self, All, Api, ApiUsers, MASTERS, Master, NODES, Need, Node, Range, ServiceUsers, Subnet, TCP, UDP, Worker, need,
 };
 
 /// In which clusters.
@@ -22,24 +22,40 @@ enum When {
 }
 
 const NEEDS: &[(When, Need)] = &[
-    (When::Always, need("api", &[Master], CLUSTER, TCP, Api, "Kubernetes API, from nodes")),
-    (When::Always, need("api", &[Master], &[ApiUsers], TCP, Api, "Kubernetes API, from its users")),
-    (When::Always, need("etcd", &[Master], MASTERS, TCP, Range(2379, 2380), "etcd, clients and peers")),
-    (When::Always, need("kubelet", BOTH, CLUSTER, TCP, Range(10250, 10250), "kubelet, from API servers and metrics")),
-    (When::Always, need("proxy", &[Worker], &[Subnet], TCP, Range(10256, 10256), "kube-proxy health, from balancers")),
-    (When::Always, need("nodeport_tcp", &[Worker], &[ServiceUsers], TCP, Range(30000, 32767), "node ports")),
-    (When::Always, need("nodeport_udp", &[Worker], &[ServiceUsers], UDP, Range(30000, 32767), "node ports")),
+    // Kubernetes API, from nodes.
+    (When::Always, need(Master, NODES, TCP, Api)),
+    // Kubernetes API, from its users.
+    (When::Always, need(Master, ApiUsers, TCP, Api)),
+    // Etcd, clients and peers.
+    (When::Always, need(Master, MASTERS, TCP, Range(2379, 2380))),
+    // Kubelet, from API servers and metrics.
+    (When::Always, need(Node, NODES, TCP, Range(10250, 10250))),
+    // Kube-proxy health, from balancers.
+    (When::Always, need(Worker, Subnet, TCP, Range(10256, 10256))),
+    // Node ports.
+    (When::Always, need(Worker, ServiceUsers, TCP, Range(30000, 32767))),
+    (When::Always, need(Worker, ServiceUsers, UDP, Range(30000, 32767))),
     (When::SshKey, ports::SSH),
-    (When::FlannelVxlan, need("vxlan", BOTH, CLUSTER, UDP, Range(8472, 8472), "flannel VXLAN")),
-    (When::Cilium, need("vxlan", BOTH, CLUSTER, UDP, Range(8472, 8472), "Cilium VXLAN")),
-    (When::Cilium, need("health", BOTH, CLUSTER, TCP, Range(4240, 4240), "Cilium health")),
-    (When::Cilium, need("echo", BOTH, CLUSTER, Some("icmp"), All, "Cilium health, echo")),
-    (When::Cilium, need("wireguard", BOTH, CLUSTER, UDP, Range(51871, 51871), "Cilium WireGuard")),
-    (When::Calico, need("bgp", BOTH, CLUSTER, TCP, Range(179, 179), "Calico BGP")),
-    (When::Calico, need("vxlan", BOTH, CLUSTER, UDP, Range(4789, 4789), "Calico VXLAN")),
-    (When::Calico, need("typha", BOTH, CLUSTER, TCP, Range(5473, 5473), "Calico Typha")),
-    (When::CalicoIpip, need("ipip", BOTH, CLUSTER, Some("4"), All, "Calico IP in IP")),
-    (When::RoutedPods, need("pods", BOTH, CLUSTER, None, All, "pods, routed without encapsulation")),
+    // Flannel VXLAN.
+    (When::FlannelVxlan, need(Node, NODES, UDP, Range(8472, 8472))),
+    // Cilium VXLAN.
+    (When::Cilium, need(Node, NODES, UDP, Range(8472, 8472))),
+    // Cilium health.
+    (When::Cilium, need(Node, NODES, TCP, Range(4240, 4240))),
+    // Cilium health, echo.
+    (When::Cilium, need(Node, NODES, Some("icmp"), All)),
+    // Cilium WireGuard.
+    (When::Cilium, need(Node, NODES, UDP, Range(51871, 51871))),
+    // Calico BGP.
+    (When::Calico, need(Node, NODES, TCP, Range(179, 179))),
+    // Calico VXLAN.
+    (When::Calico, need(Node, NODES, UDP, Range(4789, 4789))),
+    // Calico Typha.
+    (When::Calico, need(Node, NODES, TCP, Range(5473, 5473))),
+    // Calico IP in IP.
+    (When::CalicoIpip, need(Node, NODES, Some("4"), All)),
+    // Pods, routed without encapsulation.
+    (When::RoutedPods, need(Node, NODES, None, All)),
 ];
 
 /// The lines of the table that count; `ssh` is whether somebody has a key to log in with.

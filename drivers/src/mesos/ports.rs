@@ -6,7 +6,7 @@
 
 use crate::Desired;
 use crate::graph::ports::{
-    self, Api, ApiUsers, CLUSTER, MASTERS, Master, Need, Range, ServiceUsers, Subnet, TCP, UDP, Worker, need,
+    self, Api, ApiUsers, MASTERS, Master, NODES, Need, Range, ServiceUsers, Subnet, TCP, UDP, Worker, need,
 };
 
 /// In which clusters.
@@ -22,26 +22,33 @@ enum When {
 }
 
 const NEEDS: &[(When, Need)] = &[
-    (When::Always, need("api", &[Master], CLUSTER, TCP, Api, "Mesos masters, from nodes")),
-    (When::Always, need("api", &[Master], &[ApiUsers], TCP, Api, "Mesos masters, from their users")),
-    (When::Plain, need("zookeeper", &[Master], CLUSTER, TCP, Range(2181, 2181), "ZooKeeper, from nodes")),
-    (When::Tls, need("zookeeper", &[Master], CLUSTER, TCP, Range(2281, 2281), "ZooKeeper with TLS, from nodes")),
-    (When::Always, need("zookeeper_peers", &[Master], MASTERS, TCP, Range(2888, 2888), "ZooKeeper, members")),
-    (When::Always, need("zookeeper_election", &[Master], MASTERS, TCP, Range(3888, 3888), "ZooKeeper, elections")),
-    (When::Always, need("agent", &[Worker], MASTERS, TCP, Range(5051, 5051), "Mesos agents, from masters")),
-    (When::Always, need("tasks_tcp", &[Worker], CLUSTER, TCP, Range(31000, 32000), "tasks, from nodes")),
-    (When::Always, need("tasks_udp", &[Worker], CLUSTER, UDP, Range(31000, 32000), "tasks, from nodes")),
-    (
-        When::Marathon,
-        need("scheduler", &[Master], MASTERS, TCP, Range(9090, 9090), "Marathon, from the leading master"),
-    ),
-    (When::MarathonTls, need("marathon", &[Master], &[ServiceUsers], TCP, Range(8443, 8443), "Marathon")),
-    (When::MarathonTls, need("marathon_inside", &[Master], &[Subnet], TCP, Range(8443, 8443), "Marathon, from inside")),
-    (When::MarathonPlain, need("marathon", &[Master], &[ServiceUsers], TCP, Range(8080, 8080), "Marathon")),
-    (
-        When::MarathonPlain,
-        need("marathon_inside", &[Master], &[Subnet], TCP, Range(8080, 8080), "Marathon, from inside"),
-    ),
+    // Mesos masters, from nodes.
+    (When::Always, need(Master, NODES, TCP, Api)),
+    // Mesos masters, from their users.
+    (When::Always, need(Master, ApiUsers, TCP, Api)),
+    // ZooKeeper, from nodes.
+    (When::Plain, need(Master, NODES, TCP, Range(2181, 2181))),
+    // ZooKeeper with TLS, from nodes.
+    (When::Tls, need(Master, NODES, TCP, Range(2281, 2281))),
+    // ZooKeeper, members.
+    (When::Always, need(Master, MASTERS, TCP, Range(2888, 2888))),
+    // ZooKeeper, elections.
+    (When::Always, need(Master, MASTERS, TCP, Range(3888, 3888))),
+    // Mesos agents, from masters.
+    (When::Always, need(Worker, MASTERS, TCP, Range(5051, 5051))),
+    // Tasks, from nodes.
+    (When::Always, need(Worker, NODES, TCP, Range(31000, 32000))),
+    (When::Always, need(Worker, NODES, UDP, Range(31000, 32000))),
+    // Marathon, from the leading master.
+    (When::Marathon, need(Master, MASTERS, TCP, Range(9090, 9090))),
+    // Marathon.
+    (When::MarathonTls, need(Master, ServiceUsers, TCP, Range(8443, 8443))),
+    // Marathon, from inside.
+    (When::MarathonTls, need(Master, Subnet, TCP, Range(8443, 8443))),
+    // Marathon.
+    (When::MarathonPlain, need(Master, ServiceUsers, TCP, Range(8080, 8080))),
+    // Marathon, from inside.
+    (When::MarathonPlain, need(Master, Subnet, TCP, Range(8080, 8080))),
     (When::SshKey, ports::SSH),
 ];
 

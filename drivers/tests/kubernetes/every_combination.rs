@@ -7,6 +7,7 @@ use drivers::{RenderError, Stack};
 use serde_json::Value;
 
 use crate::combinations::{Shape, all};
+use crate::support::rules;
 use crate::user_data::{files, markers};
 
 fn stack(shape: &Shape) -> Stack {
@@ -56,12 +57,9 @@ fn every_marker_of_a_node_is_given_by_its_template() {
 #[test]
 fn every_security_group_rule_is_there_once() {
     for (shape, stack) in STACKS.iter() {
-        let resources = stack.template["resources"].as_object().unwrap();
         let mut seen = BTreeSet::new();
-        for (name, resource) in resources.iter().filter(|(_, r)| r["type"] == "OS::Neutron::SecurityGroupRule") {
-            let mut rule = resource["properties"].clone();
-            rule.as_object_mut().unwrap().remove("description");
-            assert!(seen.insert(rule.to_string()), "{}: {name} is there twice", shape.name());
+        for rule in rules(stack) {
+            assert!(seen.insert(rule.clone()), "{}: {rule} is there twice", shape.name());
         }
     }
 }

@@ -11,5 +11,7 @@ mod goldens;
 mod labels;
 mod nodes;
 mod requests;
+#[path = "../support/mod.rs"]
+mod support;
 mod upgrades;
 mod user_data;

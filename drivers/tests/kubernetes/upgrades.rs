@@ -16,6 +16,7 @@ fn outputs() -> Outputs {
     BTreeMap::from([
         ("network_id".to_owned(), json!("c3c3c3c3-0000-4000-8000-000000000003")),
         ("subnet_id".to_owned(), json!("d4d4d4d4-0000-4000-8000-000000000004")),
+        ("secgroup_node_id".to_owned(), json!("e4e4e4e4-0000-4000-8000-000000000004")),
         ("secgroup_worker_id".to_owned(), json!("f5f5f5f5-0000-4000-8000-000000000005")),
         ("api_private_address".to_owned(), json!("10.0.0.5")),
         ("master_addresses_private".to_owned(), json!(["10.0.0.11", "10.0.0.12", "10.0.0.13"])),

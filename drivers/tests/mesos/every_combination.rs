@@ -7,6 +7,7 @@ use drivers::{RenderError, Stack, Transition};
 use serde_json::{Value, json};
 
 use crate::shapes::{Shape, driver, every};
+use crate::support::rules;
 use crate::user_data::{files, markers};
 
 /// All of them, rendered once for all tests.
@@ -16,22 +17,6 @@ static STACKS: LazyLock<Vec<(Shape, Stack)>> =
 fn params<'a>(template: &'a Value, server: &str) -> BTreeSet<&'a str> {
     let user_data = &template["resources"][server]["properties"]["user_data"]["str_replace_strict"];
     user_data["params"].as_object().unwrap().keys().map(String::as_str).collect()
-}
-
-/// The security group rules as `group protocol first-last sender`.
-fn rules(stack: &Stack) -> BTreeSet<String> {
-    let resources = stack.template["resources"].as_object().unwrap();
-    let rules = resources.values().filter(|resource| resource["type"] == "OS::Neutron::SecurityGroupRule");
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    rules
-        .map(|rule| {
-            let of = &rule["properties"];
-            let sender = text(&of["remote_group"]["get_resource"]) + &text(&of["remote_ip_prefix"]);
-            let (group, protocol) = (text(&of["security_group"]["get_resource"]), text(&of["protocol"]));
-            let (first, last) = (&of["port_range_min"], &of["port_range_max"]);
-            format!("{} {protocol} {first}-{last} {}", &group[9..], sender.trim_start_matches("secgroup_"))
-        })
-        .collect()
 }
 
 #[test]
@@ -63,22 +48,19 @@ fn every_marker_of_a_node_is_given_by_its_template() {
 /// The old driver opened workers to everybody and every port.
 #[test]
 fn nothing_is_open_but_what_is_needed() {
-    let of = |name: &str| rules(&Shape::named(name).stack());
+    let of = |name: &str| rules(&Shape::named(name).stack()).into_iter().collect::<BTreeSet<_>>();
     let set = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<BTreeSet<_>>();
     let always = [
-        "master tcp 5050-5050 master",
-        "master tcp 5050-5050 worker",
+        "master tcp 5050-5050 node",
         "master tcp 5050-5050 0.0.0.0/0",
         "master tcp 2888-2888 master",
         "master tcp 3888-3888 master",
         "worker tcp 5051-5051 master",
-        "worker tcp 31000-32000 master",
-        "worker tcp 31000-32000 worker",
-        "worker udp 31000-32000 master",
-        "worker udp 31000-32000 worker",
+        "worker tcp 31000-32000 node",
+        "worker udp 31000-32000 node",
     ];
-    let tls = ["master tcp 2281-2281 master", "master tcp 2281-2281 worker"];
-    let plain = ["master tcp 2181-2181 master", "master tcp 2181-2181 worker"];
+    let tls = ["master tcp 2281-2281 node"];
+    let plain = ["master tcp 2181-2181 node"];
     let scheduler = ["master tcp 9090-9090 master"];
     assert_eq!(of("ubuntu-3m-3w"), set(&[&always[..], &tls].concat()));
     assert_eq!(of("ubuntu-3m-3w-plain"), set(&[&always[..], &plain].concat()));
@@ -179,6 +161,7 @@ fn a_nodegroup_uses_the_networks_and_masters_of_its_cluster() {
     let outputs = [
         ("network_id", json!("net")),
         ("subnet_id", json!("sub")),
+        ("secgroup_node_id", json!("all")),
         ("secgroup_worker_id", json!("group")),
         ("api_private_address", json!("10.0.0.5")),
         ("master_addresses_private", json!(["10.0.0.5", "10.0.0.6", "10.0.0.7"])),

@@ -9,6 +9,8 @@ mod every_combination;
 mod goldens;
 mod requests;
 mod shapes;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../kubernetes/user_data.rs"]
 #[allow(dead_code, reason = "Kubernetes' own tests use the rest")]
 mod user_data;

@@ -16,3 +16,5 @@ mod every_combination;
 mod goldens;
 mod replacement;
 mod requests;
+#[path = "../support/mod.rs"]
+mod support;

@@ -21,6 +21,7 @@ fn a_nodegroup_has_its_own_nodes_in_the_cluster_s_network() {
     let outputs: Outputs = BTreeMap::from([
         ("network_id".to_owned(), json!("n")),
         ("subnet_id".to_owned(), json!("s")),
+        ("secgroup_node_id".to_owned(), json!("all")),
         ("secgroup_worker_id".to_owned(), json!("g")),
         ("api_private_address".to_owned(), json!("10.0.0.5")),
         ("master_addresses_private".to_owned(), json!(["10.0.0.11", "10.0.0.12", "10.0.0.13"])),
