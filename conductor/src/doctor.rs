@@ -50,10 +50,10 @@ async fn service_user(conductor: &Conductor) -> Result<String> {
 
 async fn stacks(conductor: &Conductor) -> Result<String> {
     let session = conductor.cloud.service().await?;
-    match heat::page(&session, &[], true, 1, None).await {
+    match heat::page(&session, heat::Which::Tagged(&[]), true, 1, None).await {
         Ok(_) => Ok("answers and grants the global index: one listing covers all projects".to_owned()),
         Err(error) if heat::is_not_global(&error) => {
-            heat::page(&session, &[], false, 1, None).await?;
+            heat::page(&session, heat::Which::Tagged(&[]), false, 1, None).await?;
             Ok("answers; the global index is not granted: one listing per project with work in flight".to_owned())
         }
         Err(error) => Err(error.into()),

@@ -256,19 +256,23 @@ async fn a_stack_s_life() {
     assert!(heat::failures(&session, &parts.name, &id).await.unwrap().is_empty());
 
     let tags: Vec<&str> = parts.tags.iter().map(String::as_str).collect();
-    let listed = heat::list(&session, &tags, false).await.unwrap();
-    assert_eq!(listed.iter().map(|stack| &stack.id).collect::<Vec<_>>(), [&id]);
+    let tagged = heat::Which::Tagged(&tags);
+    let by_id = ["00000000-0000-4000-8000-000000000000", id.as_str()];
+    for which in [tagged, heat::Which::These(&by_id)] {
+        let listed = heat::list(&session, which, false).await.unwrap();
+        assert_eq!(listed.iter().map(|stack| &stack.id).collect::<Vec<_>>(), [&id], "{which:?}");
+    }
     let home = cloud.service().await.unwrap();
-    match heat::list(&home, &tags, true).await {
+    match heat::list(&home, tagged, true).await {
         Ok(everywhere) => {
             assert_eq!((everywhere.len(), &everywhere[0].id), (1, &id));
             assert_eq!(everywhere[0].project, Some(session.project_id()));
         }
         Err(error) => assert!(heat::is_not_global(&error), "{error}"),
     }
-    let refused = heat::list(&session, &tags, true).await.unwrap_err();
+    let refused = heat::list(&session, tagged, true).await.unwrap_err();
     assert!(heat::is_not_global(&refused), "{refused}");
-    assert!(heat::page(&session, &tags, false, 1, Some(&id)).await.unwrap().is_empty());
+    assert!(heat::page(&session, tagged, false, 1, Some(&id)).await.unwrap().is_empty());
 
     let longer: Map<String, Value> = [("length".to_owned(), 20.into())].into_iter().collect();
     let mut marked = parts.tags.clone();

@@ -130,7 +130,7 @@ async fn stack(conductor: &Conductor, work: &Work) -> StepResult {
 pub(crate) async fn all(conductor: &Conductor, work: &Work) -> StepResult {
     let session = cluster::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
     let tag = name::tag_of(&work.cluster.uuid);
-    let mut stacks = heat::list(&session, &[name::TAG, &tag], false).await?;
+    let mut stacks = heat::list(&session, heat::Which::Tagged(&[name::TAG, &tag]), false).await?;
     let own = work.cluster.stack_name.as_deref().unwrap_or_default();
     stacks.retain(|stack| stack.stack_name != own && stack.stack_status != "DELETE_COMPLETE");
     let mut next = Next::Done;

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::error::{Kind, Result};
-use super::heat::{self, NewStack};
+use super::heat::{self, NewStack, Which};
 use super::{Cloud, REQUEST_ID, Validator, stage};
 
 const STACKS: &str = "/heat/v1/p/stacks";
@@ -42,7 +42,7 @@ where
 }
 
 async fn list(cloud: &Cloud) -> Result<usize> {
-    Ok(heat::list(&cloud.service().await?, &[], false).await?.len())
+    Ok(heat::list(&cloud.service().await?, Which::Tagged(&[]), false).await?.len())
 }
 
 async fn create(cloud: &Cloud) -> Result<String> {
@@ -144,7 +144,7 @@ async fn a_refused_token_is_renewed_once() {
     let (cloud, keystone) = stage::cloud(heat, 3600).await;
     // Many at once log in once more, together.
     let session = cloud.service().await.unwrap();
-    let all = (0..20).map(|_| heat::list(&session, &[], false));
+    let all = (0..20).map(|_| heat::list(&session, Which::Tagged(&[]), false));
     for outcome in futures::future::join_all(all).await {
         outcome.unwrap();
     }
@@ -157,7 +157,7 @@ async fn a_refused_token_is_renewed_once() {
     assert_eq!((calls.load(Ordering::SeqCst), keystone.logins.load(Ordering::SeqCst)), (2, 2));
     // Somebody else's token cannot be renewed.
     let requester = cloud.requester(&"user-token".to_owned().into()).await.unwrap();
-    assert_eq!(heat::list(&requester, &[], false).await.unwrap_err().kind, Kind::Unauthorized);
+    assert_eq!(heat::list(&requester, Which::Tagged(&[]), false).await.unwrap_err().kind, Kind::Unauthorized);
     assert_eq!((calls.load(Ordering::SeqCst), keystone.logins.load(Ordering::SeqCst)), (3, 2));
 }
 
@@ -174,7 +174,7 @@ async fn a_token_near_its_end_is_renewed_before() {
     while chrono::Utc::now() < expires_at - chrono::TimeDelta::milliseconds(200) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(heat::list(&session, &[], false).await.unwrap().len(), 0);
+    assert_eq!(heat::list(&session, Which::Tagged(&[]), false).await.unwrap().len(), 0);
     assert_eq!(keystone.logins.load(Ordering::SeqCst), 2);
 }
 

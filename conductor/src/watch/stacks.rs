@@ -13,14 +13,16 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{self, name};
 use crate::column::now;
 use crate::config::GlobalIndex;
-use crate::openstack;
 use crate::openstack::heat::{self, Listed};
+use crate::openstack::{self, Session};
 use crate::operation::store::{self, Awaiting, Observation};
 use crate::scope::Scope;
 use crate::{Conductor, Error, Result, lease};
 
 /// How long the lease outlives its holder's last tick.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
+/// As many identifiers as surely fit into a URL, which many a server bounds at 8 KiB.
+const NAMED: usize = 100;
 
 pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) {
     let holder = super::holder();
@@ -88,7 +90,7 @@ async fn look(conductor: &Conductor, holder: &str, index: &mut Index) -> Result<
     index.tick();
     let seen = match *index {
         Index::PerProject(_) => per_project(conductor, &awaiting).await,
-        Index::Unknown | Index::Global => match everywhere(conductor).await {
+        Index::Unknown | Index::Global => match everywhere(conductor, &awaiting).await {
             Ok(stacks) => {
                 *index = Index::Global;
                 judge(&awaiting, &stacks)
@@ -104,9 +106,22 @@ async fn look(conductor: &Conductor, holder: &str, index: &mut Index) -> Result<
     record(conductor, &awaiting, seen).await
 }
 
-async fn everywhere(conductor: &Conductor) -> Result<HashMap<String, Listed>, openstack::Error> {
-    let session = conductor.cloud.service().await?;
-    Ok(by_id(heat::list(&session, &[name::TAG], true).await?))
+async fn everywhere(
+    conductor: &Conductor,
+    awaiting: &[Awaiting],
+) -> Result<HashMap<String, Listed>, openstack::Error> {
+    listed(&conductor.cloud.service().await?, awaiting, true).await
+}
+
+/// The awaited stacks, or all of ours where those are too many to name. One listing either way.
+async fn listed(
+    session: &Session,
+    awaiting: &[Awaiting],
+    global: bool,
+) -> Result<HashMap<String, Listed>, openstack::Error> {
+    let ids: Vec<_> = awaiting.iter().map(|one| one.stack_id.as_str()).collect();
+    let which = if ids.len() > NAMED { heat::Which::Tagged(&[name::TAG]) } else { heat::Which::These(&ids) };
+    Ok(by_id(heat::list(session, which, global).await?))
 }
 
 fn by_id(stacks: Vec<Listed>) -> HashMap<String, Listed> {
@@ -134,7 +149,7 @@ async fn in_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Result<Hash
     let cluster = cluster::store::find(&conductor.db, &Scope::All, &first.cluster_uuid).await?;
     let operation = store::find(&conductor.db, &first.uuid).await?;
     let session = cluster::authority::acting(conductor, &cluster, operation.as_ref()).await?;
-    Ok(by_id(heat::list(&session, &[name::TAG], false).await.map_err(Error::from)?))
+    listed(&session, awaiting, false).await.map_err(Error::from)
 }
 
 /// What changed since the last look; a stack that the listing lacks is gone.
