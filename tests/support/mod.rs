@@ -14,15 +14,16 @@ pub mod wire;
 
 use std::time::{Duration, Instant};
 
-/// Waits until `condition` gives something, looking every 100 ms; panics with `what` after `limit`.
+/// Waits until `condition` gives something; panics with `what` after `limit`. It looks every 100 ms at first and every
+/// 500 ms in the end: looks cost the service and the cloud more than what they wait for does.
 pub fn wait_for<T>(what: &str, limit: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + limit;
+    let begun = Instant::now();
     loop {
         if let Some(found) = condition() {
             return found;
         }
-        assert!(Instant::now() < end, "after {limit:?} still waiting: {what}");
-        std::thread::sleep(Duration::from_millis(100));
+        assert!(begun.elapsed() < limit, "after {limit:?} still waiting: {what}");
+        std::thread::sleep((begun.elapsed() / 8).clamp(Duration::from_millis(100), Duration::from_millis(500)));
     }
 }
 

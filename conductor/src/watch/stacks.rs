@@ -106,10 +106,7 @@ async fn look(conductor: &Conductor, holder: &str, index: &mut Index) -> Result<
     record(conductor, &awaiting, seen).await
 }
 
-async fn everywhere(
-    conductor: &Conductor,
-    awaiting: &[Awaiting],
-) -> Result<HashMap<String, Listed>, openstack::Error> {
+async fn everywhere(conductor: &Conductor, awaiting: &[Awaiting]) -> Result<HashMap<String, Listed>, openstack::Error> {
     listed(&conductor.cloud.service().await?, awaiting, true).await
 }
 
