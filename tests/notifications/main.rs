@@ -192,6 +192,27 @@ fn by_tls_to_a_broker_that_can_be_believed() {
     assert!(waiting(&service) > 0);
 }
 
+/// A queue that somebody deleted: what goes there is held back until it is there again, not lost.
+#[test]
+fn a_deleted_queue_is_made_again() {
+    let mut rabbit = Rabbit::absent();
+    rabbit.start();
+    let service = Service::start(&[
+        ("JEROBOAM__NOTIFICATIONS__URL", &rabbit.url("amqp")),
+        ("JEROBOAM__NOTIFICATIONS__DURABLE", "true"),
+    ]);
+    let token = CLOUD.token("demo");
+    let template = service.template(&token, json!({}));
+    let cluster = service.cluster(&token, &template, json!({"node_count": 0}));
+    service.complete(&token, &cluster);
+    all_sent(&service);
+    rabbit.delete_queue("notifications.info");
+    service.gone(&token, &cluster);
+    all_sent(&service);
+    assert!(service.log().contains("no queue holds notifications any more"));
+    Listener::start(&rabbit).hears(&cluster, &[("delete", "INFO", "pending"), ("delete", "INFO", "success")]);
+}
+
 #[test]
 fn without_a_broker_nothing_is_recorded_and_a_wrong_one_is_refused() {
     let service = Service::start(&[]);

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::support::cloud::CLOUD;
 use super::support::wait_for;
 
 const PROGRAM: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -102,6 +103,14 @@ impl Rabbit {
         wait_for("RabbitMQ to take connections", Duration::from_secs(90), || {
             TcpStream::connect(("127.0.0.1", self.ports[0])).ok()
         });
+    }
+
+    /// Deletes a queue with all that it holds.
+    pub(crate) fn delete_queue(&self, name: &str) {
+        let script = "import amqp, sys\nwith amqp.Connection(sys.argv[1]) as broker:\n    broker.channel().queue_delete(sys.argv[2])";
+        let mut python = Command::new(CLOUD.text("/paths/python"));
+        let deleted = python.args(["-c", script, &format!("127.0.0.1:{}", self.ports[0]), name]).output().unwrap();
+        assert!(deleted.status.success(), "{}", String::from_utf8_lossy(&deleted.stderr));
     }
 
     /// Ends it as a crash does.

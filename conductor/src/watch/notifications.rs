@@ -15,7 +15,7 @@ use lapin::runtime::default_runtime;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -137,7 +137,8 @@ impl Broker<'_> {
                 .basic_publish(
                     self.options.exchange.as_str().into(),
                     self.key(&event.priority.to_lowercase()).into(),
-                    BasicPublishOptions::default(),
+                    // The broker confirms what it drops for want of a queue, too; so it is told to give that back.
+                    BasicPublishOptions { mandatory: true, ..Default::default() },
                     envelope(event, &self.publisher).as_bytes(),
                     BasicProperties::default()
                         .with_content_type("application/json".into())
@@ -148,8 +149,12 @@ impl Broker<'_> {
             confirmations.push(confirmation);
         }
         for confirmation in confirmations {
-            if !confirmation.await?.is_ack() {
-                return Err(std::io::Error::other("the broker did not take a notification").into());
+            match confirmation.await? {
+                Confirmation::Ack(None) => {}
+                Confirmation::Ack(Some(_)) => {
+                    return Err(std::io::Error::other("no queue holds notifications any more").into());
+                }
+                _ => return Err(std::io::Error::other("the broker did not take a notification").into()),
             }
         }
         Ok(())
