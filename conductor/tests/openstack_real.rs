@@ -262,6 +262,7 @@ async fn a_stack_s_life() {
         let listed = heat::list(&session, which, false).await.unwrap();
         assert_eq!(listed.iter().map(|stack| &stack.id).collect::<Vec<_>>(), [&id], "{which:?}");
     }
+    assert!(heat::list(&session, heat::Which::These(&[]), false).await.unwrap().is_empty());
     let home = cloud.service().await.unwrap();
     match heat::list(&home, tagged, true).await {
         Ok(everywhere) => {

@@ -242,6 +242,10 @@ pub enum Which<'a> {
 /// Kind `Forbidden` where Heat does not grant the global listing.
 pub async fn list(session: &Session, which: Which<'_>, global: bool) -> Result<Vec<Listed>> {
     let mut all: Vec<Listed> = Vec::new();
+    if matches!(which, Which::These([])) {
+        // Without an identifier Heat would list all.
+        return Ok(all);
+    }
     loop {
         let page = page(session, which, global, PAGE, all.last().map(|stack| stack.id.as_str())).await?;
         let last = page.len() < PAGE;

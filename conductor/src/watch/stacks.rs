@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{self, name};
 use crate::column::now;
 use crate::config::GlobalIndex;
-use crate::openstack::heat::{self, Listed};
+use crate::openstack::heat::{self, Listed, Which};
 use crate::openstack::{self, Session};
 use crate::operation::store::{self, Awaiting, Observation};
 use crate::scope::Scope;
@@ -117,8 +117,11 @@ async fn listed(
     global: bool,
 ) -> Result<HashMap<String, Listed>, openstack::Error> {
     let ids: Vec<_> = awaiting.iter().map(|one| one.stack_id.as_str()).collect();
-    let which = if ids.len() > NAMED { heat::Which::Tagged(&[name::TAG]) } else { heat::Which::These(&ids) };
-    Ok(by_id(heat::list(session, which, global).await?))
+    Ok(by_id(heat::list(session, which(&ids), global).await?))
+}
+
+fn which<'a>(ids: &'a [&'a str]) -> Which<'a> {
+    if ids.len() > NAMED { Which::Tagged(&[name::TAG]) } else { Which::These(ids) }
 }
 
 fn by_id(stacks: Vec<Listed>) -> HashMap<String, Listed> {
@@ -207,6 +210,13 @@ mod tests {
                 project: None,
             },
         )
+    }
+
+    #[test]
+    fn awaited_stacks_are_named_while_they_fit_into_a_url() {
+        let ids = vec!["2f1c0b9a-0000-4000-8000-000000000000"; NAMED + 1];
+        assert!(matches!(which(&ids[..NAMED]), Which::These(these) if these.len() == NAMED));
+        assert!(matches!(which(&ids), Which::Tagged([name::TAG])));
     }
 
     #[test]

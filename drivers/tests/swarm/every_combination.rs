@@ -78,8 +78,8 @@ fn nodes_reach_each_other_and_nobody_else_reaches_them() {
             assert!(allowed, "{}: {rule}", shape.name());
         }
         let managers = ["tcp 2376-2376", "tcp 2377-2377"];
-        let theirs = rules.iter().filter(|rule| managers.iter().any(|port| rule.contains(port)));
-        assert!(theirs.clone().all(|rule| rule.starts_with("master ")), "{}: {rules:#?}", shape.name());
+        let mut theirs = rules.iter().filter(|rule| managers.iter().any(|port| rule.contains(port)));
+        assert!(theirs.all(|rule| rule.starts_with("master ")), "{}: {rules:#?}", shape.name());
     }
     let direct = stack("ubuntu-1m-1w");
     assert!(rules(&direct).contains(&"master tcp 2376-2376 0.0.0.0/0".to_owned()));

@@ -115,16 +115,13 @@ impl Guard {
         let end = Instant::now() + self.patience;
         loop {
             match bounded(call()).await {
-                Err(error) if only.is_some() && is_locked(&error) && Instant::now() < end => sleep(BREATH).await,
+                Err(error) if only.is_some() && verdict::is_locked(&error) && Instant::now() < end => {
+                    sleep(BREATH).await
+                }
                 answer => return answer,
             }
         }
     }
-}
-
-/// Whether SQLite refused a write because of another that is under way.
-fn is_locked(error: &ProviderError) -> bool {
-    error.message.contains("database is locked")
 }
 
 /// One call to the storage, which must not hang.

@@ -57,6 +57,11 @@ impl Verdict {
     }
 }
 
+/// Whether SQLite refused a write, untouched, because of another that is under way.
+pub(super) fn is_locked(error: &ProviderError) -> bool {
+    error.message.contains("database is locked")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
