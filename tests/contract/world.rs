@@ -145,10 +145,13 @@ impl Living {
         let template = service.template(&member, json!({}));
         let uuid = service.cluster(&member, &template, json!({"name": unique("living"), "node_count": 1}));
         let living = Self { cluster: service.show(&member, &uuid), service };
-        wait_for("the cluster's authority", Duration::from_secs(60), || {
-            let asked = living.service.call(&member, "GET", &format!("/certificates/{uuid}"), None);
-            (asked.status == 200).then_some(())
-        });
+        // They are made one after the other.
+        for authority in ["", "/etcd", "/front-proxy"] {
+            wait_for("the cluster's authorities", Duration::from_secs(60), || {
+                let asked = living.service.call(&member, "GET", &format!("/certificates/{uuid}{authority}"), None);
+                (asked.status == 200).then_some(())
+            });
+        }
         living
     }
 
