@@ -102,6 +102,8 @@ fn a_cluster_and_then_its_nodegroup() {
     upgrade(&service, &token, &cluster, &json!({"cluster_template": template}));
     let answer = service.call(&token, "POST", &path, Some(&json!({"name": "late"})));
     assert_eq!(answer.status, 409, "an upgrade is alone on its cluster: {}", answer.text);
+    let answer = service.call(&token, "DELETE", &format!("/clustertemplates/{template}"), None);
+    assert_eq!(answer.status, 400, "a template that a cluster is upgraded to stays: {}", answer.text);
     let whole = settled(&service, &token, &cluster, "UPDATE_COMPLETE");
     assert_eq!(whole["cluster_template_id"], template.as_str());
     assert_eq!(whole["labels"], json!({"kube_tag": AFTER, "etcd_volume_size": "1", "mine": "1"}));

@@ -13,6 +13,14 @@ pub enum Health {
     Mesos,
 }
 
+impl Health {
+    /// Whether it says how many tasks run on which node, by which those that leave are chosen.
+    #[must_use]
+    pub fn counts_tasks(self) -> bool {
+        self == Self::Mesos
+    }
+}
+
 /// A service beside the API that answers a `GET` with 200 where all is well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {

@@ -14,6 +14,7 @@ mod m20261122_operations;
 mod m20261122_rotation;
 mod m20261123_nodegroups;
 mod m20261124_join_tokens;
+mod m20261125_next_template;
 mod step;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             m20261122_rotation::STEPS,
             m20261123_nodegroups::STEPS,
             m20261124_join_tokens::STEPS,
+            m20261125_next_template::STEPS,
         ];
         all.into_iter().flatten().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
     }

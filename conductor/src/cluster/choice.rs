@@ -6,7 +6,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use drivers::Health;
 use serde::{Deserialize, Serialize};
 
 use super::coe::Coe;
@@ -60,7 +59,7 @@ pub(super) async fn make(
     count: u32,
 ) -> Result<Option<BTreeSet<u32>>> {
     let surplus = free.len().saturating_sub(count as usize);
-    let asks = conductor.driver(&work.cluster.driver)?.health() == Health::Mesos && is_told(conductor, work)?;
+    let asks = conductor.driver(&work.cluster.driver)?.health().counts_tasks() && is_told(conductor, work)?;
     if !asks || surplus == 0 || surplus == free.len() {
         return Ok(Some(BTreeSet::new()));
     }

@@ -190,6 +190,7 @@ fn row(
         trustee_password: None,
         credential_id: None,
         credential_secret: None,
+        next_template_id: None,
         spec: Some(facts.to_json()?),
         driver: driver.to_owned(),
         created_at: now(),

@@ -74,6 +74,11 @@ impl Facts {
     }
 }
 
+/// Whether facts as kept in a cluster's row say that its API speaks TLS, without reading the rest of them.
+pub(super) fn have_tls(facts: &serde_json::Value) -> bool {
+    facts["desired"]["tls_disabled"] != true
+}
+
 /// The public key. A keypair named by the request must be the requester's; the template's may be its author's, and
 /// counts only if the requester has one of that name (the contract's B-38).
 async fn key(

@@ -77,6 +77,8 @@ pub struct NewCluster {
 pub struct Changes {
     /// UUID of its template, after an upgrade.
     pub cluster_template_id: Option<String>,
+    /// UUID of the template that it is being upgraded to.
+    pub next_template_id: Option<Option<String>>,
     /// The keypair's public key.
     pub ssh_public_key: Option<Option<String>>,
     /// Labels.

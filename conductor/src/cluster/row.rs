@@ -25,6 +25,9 @@ pub struct Model {
     /// UUID of its cluster template.
     #[sea_orm(column_type = "String(StringLen::N(36))")]
     pub cluster_template_id: String,
+    /// UUID of the cluster template that it is being upgraded to.
+    #[sea_orm(column_type = "String(StringLen::N(36))", nullable)]
+    pub next_template_id: Option<String>,
     /// Name of the Nova keypair that was asked for.
     pub keypair: Option<String>,
     /// That keypair's public key, in OpenSSH's format, read when the cluster was made.

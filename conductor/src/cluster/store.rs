@@ -20,7 +20,7 @@ use crate::scope::Scope;
 use crate::{Error, Result, certificate, database, node, operation, quota};
 
 /// Columns that are not for sorting.
-const PRIVATE: &[&str] = &["ssh_public_key", "trustee_password", "credential_secret", "spec"];
+const PRIVATE: &[&str] = &["ssh_public_key", "trustee_password", "credential_secret", "spec", "next_template_id"];
 
 /// The cluster with that UUID or name, among those visible.
 ///
@@ -107,12 +107,8 @@ async fn insert_once(db: &DatabaseConnection, new: NewCluster) -> Result<View> {
     (cluster.id, cluster.updated_at) = (0, None);
     let mut row = ActiveModel::from(cluster.clone()).reset_all();
     row.id = ActiveValue::NotSet;
-    let inserted = Entity::insert(row).exec(&transaction).await.map_err(|error| match error.sql_err() {
-        Some(SqlErr::ForeignKeyConstraintViolation(_)) => {
-            Error::not_found(format!("ClusterTemplate {} could not be found.", cluster.cluster_template_id))
-        }
-        _ => error.into(),
-    })?;
+    let inserted = Entity::insert(row).exec(&transaction).await;
+    let inserted = inserted.map_err(|error| cluster_template::store::unless_absent(error, &cluster.cluster_template_id))?;
     cluster.id = inserted.last_insert_id;
     let mut nodegroups = Vec::with_capacity(new.nodegroups.len());
     for nodegroup in new.nodegroups {
@@ -145,6 +141,17 @@ pub async fn change(c: &impl ConnectionTrait, uuid: &str, changes: Changes) -> R
 pub async fn change_from(c: &impl ConnectionTrait, uuid: &str, from: &[Status], changes: Changes) -> Result<bool> {
     let which = Condition::all().add(Column::Uuid.eq(uuid)).add(Column::Status.is_in(from.iter().copied()));
     set(c, which, changes).await
+}
+
+/// Notes the cluster template that the cluster is to be upgraded to, which stays until that is over.
+///
+/// # Errors
+/// `NotFound` when the template is gone.
+pub async fn aim(c: &impl ConnectionTrait, uuid: &str, template: &str) -> Result<()> {
+    let next = Entity::update_many().col_expr(Column::NextTemplateId, Expr::value(template));
+    let noted = next.filter(Column::Uuid.eq(uuid)).exec(c).await;
+    noted.map_err(|error| cluster_template::store::unless_absent(error, template))?;
+    Ok(())
 }
 
 /// Takes the cluster's row for the rest of the transaction: whoever else takes it waits until that has ended. Sets
@@ -216,7 +223,7 @@ impl Asked {
     /// Whether its API speaks TLS, as its owner wished.
     #[must_use]
     pub fn has_tls(&self) -> bool {
-        self.spec.as_ref().is_none_or(|spec| spec["desired"]["tls_disabled"] != true)
+        self.spec.as_ref().is_none_or(super::facts::have_tls)
     }
 }
 
@@ -287,6 +294,7 @@ pub async fn stats(c: &impl ConnectionTrait, scope: &Scope) -> Result<Stats> {
 async fn set(c: &impl ConnectionTrait, which: Condition, changes: Changes) -> Result<bool> {
     let row = ActiveModel {
         cluster_template_id: given(changes.cluster_template_id),
+        next_template_id: given(changes.next_template_id),
         ssh_public_key: given(changes.ssh_public_key),
         labels: given(changes.labels),
         status: given(changes.status),

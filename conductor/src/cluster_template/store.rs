@@ -108,18 +108,28 @@ pub async fn delete(c: &impl ConnectionTrait, uuid: &str) -> Result<()> {
     if deleted.rows_affected == 0 { Err(absent(uuid)) } else { Ok(()) }
 }
 
-/// Whether a cluster refers to the template.
+/// Whether a cluster refers to the template, or is being upgraded to it.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn is_referenced(c: &impl ConnectionTrait, uuid: &str) -> Result<bool> {
-    Ok(cluster::Entity::find().filter(cluster::Column::ClusterTemplateId.eq(uuid)).exists(c).await?)
+    let by = [cluster::Column::ClusterTemplateId, cluster::Column::NextTemplateId].map(|column| column.eq(uuid));
+    let by = by.into_iter().fold(Condition::any(), Condition::add);
+    Ok(cluster::Entity::find().filter(by).exists(c).await?)
 }
 
 /// The answer to a change that a referenced template does not allow.
 #[must_use]
 pub fn in_use(uuid: &str) -> Error {
     Error::invalid(format!("ClusterTemplate {uuid} is referenced by one or multiple clusters."))
+}
+
+/// The answer to a row that could not be written because it names that template.
+pub(crate) fn unless_absent(error: DbErr, uuid: &str) -> Error {
+    match error.sql_err() {
+        Some(SqlErr::ForeignKeyConstraintViolation(_)) => absent(uuid),
+        _ => error.into(),
+    }
 }
 
 fn absent(ident: &str) -> Error {

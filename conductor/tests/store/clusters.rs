@@ -106,6 +106,7 @@ async fn changes_touch_only_what_they_name(t: TestDatabase) {
         trustee_password: Some(Some(vec![0, 255, 128])),
         credential_id: text("credential"),
         credential_secret: Some(Some(vec![1; 300])),
+        next_template_id: text(&before.cluster_template_id),
         spec: Some(Some(json!({"flavor": {"ram": 2048}}))),
         ssh_public_key: Some(None),
     };
@@ -130,6 +131,7 @@ async fn changes_touch_only_what_they_name(t: TestDatabase) {
     expected.trustee_password = Some(vec![0, 255, 128]);
     expected.credential_id = Some("credential".into());
     expected.credential_secret = Some(vec![1; 300]);
+    expected.next_template_id = Some(before.cluster_template_id.clone());
     expected.spec = Some(json!({"flavor": {"ram": 2048}}));
     expected.ssh_public_key = None;
     expected.updated_at = after.updated_at;

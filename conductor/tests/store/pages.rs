@@ -250,6 +250,7 @@ async fn wrong_sort_keys_and_markers_are_refused(t: TestDatabase) {
         "trustee_password",
         "credential_secret",
         "spec",
+        "next_template_id",
         "id; DROP TABLE cluster",
     ] {
         let error = clusters::list(&t.db, &Scope::All, &page(1, None, key, "asc")).await.unwrap_err();

@@ -67,6 +67,7 @@ pub fn cluster(name: &str, template: &ClusterTemplate, project: &str) -> Cluster
         project_id: project.to_owned(),
         user_id: "user".into(),
         cluster_template_id: template.uuid.clone(),
+        next_template_id: None,
         keypair: Some("key".into()),
         ssh_public_key: Some("ssh-ed25519 AAAA user".into()),
         docker_volume_size: Some(20),

@@ -16,6 +16,7 @@ on_every_database!(
     a_taken_uuid_is_refused,
     a_change_needs_the_revision_it_was_made_from,
     a_referenced_template_stays,
+    a_template_that_a_cluster_is_upgraded_to_stays,
 );
 
 fn own() -> Scope {
@@ -122,6 +123,27 @@ async fn a_referenced_template_stays(t: TestDatabase) {
     assert!(conductor::cluster::store::remove(&t.db, &cluster.uuid).await.unwrap());
     store::delete(&t.db, &kept.uuid).await.unwrap();
     assert_eq!(store::delete(&t.db, &kept.uuid).await.unwrap_err().kind, Kind::NotFound);
+}
+
+async fn a_template_that_a_cluster_is_upgraded_to_stays(t: TestDatabase) {
+    use conductor::cluster::{Changes, store as clusters};
+    let (before, after) = (sample::kept_template(&t.db, "p1").await, sample::kept_template(&t.db, "p1").await);
+    let cluster = sample::kept_cluster(&t.db, "c", &before, "p1").await;
+    clusters::aim(&t.db, &cluster.uuid, &after.uuid).await.unwrap();
+    for template in [&before, &after] {
+        assert!(store::is_referenced(&t.db, &template.uuid).await.unwrap());
+        assert_eq!(store::delete(&t.db, &template.uuid).await.unwrap_err().kind, Kind::Invalid);
+    }
+    let arrived = Changes {
+        cluster_template_id: Some(after.uuid.clone()),
+        next_template_id: Some(None),
+        ..Default::default()
+    };
+    assert!(clusters::change(&t.db, &cluster.uuid, arrived).await.unwrap());
+    store::delete(&t.db, &before.uuid).await.unwrap();
+    let error = clusters::aim(&t.db, &cluster.uuid, &before.uuid).await.unwrap_err();
+    assert_eq!(error.kind, Kind::NotFound);
+    assert_eq!(error.public, format!("ClusterTemplate {} could not be found.", before.uuid));
 }
 
 /// The template, whoever owns it.

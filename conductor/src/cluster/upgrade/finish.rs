@@ -5,11 +5,9 @@ use super::request::Input;
 use crate::cluster::facts::Facts;
 use crate::cluster::members::reported;
 use crate::cluster::{self, Changes, Cluster, Ending, authority, change, close, leaving, progress};
-use crate::cluster_template;
 use crate::column::StringMap;
 use crate::nodegroup::{self, MASTER, Nodegroup};
-use crate::operation::{Code, Failure, Fault, Next, StepResult, Work};
-use crate::scope::Scope;
+use crate::operation::{Failure, Fault, Next, StepResult, Work};
 use crate::{Conductor, Error, Result, database, node};
 
 /// Records what the cluster, or the nodegroup, is now.
@@ -21,7 +19,7 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
     let about = work.operation.nodegroup_uuid.as_deref();
     let groups = || work.nodegroups.iter().filter(|group| about.map_or(group.is_default, |uuid| group.uuid == uuid));
     let changes = match about {
-        Some(_) => Changes::default(),
+        Some(_) => arrived(),
         None => of_cluster(conductor, work, &input).await?,
     };
     let mut of_groups = Vec::new();
@@ -31,10 +29,6 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
     }
 
     let transaction = database::begin(&conductor.db).await?;
-    if cluster_template::store::find(&transaction, &Scope::All, &input.template).await.is_err() {
-        let text = format!("The cluster template {} was deleted while the upgrade was under way", input.template);
-        return Err(Failure::Final(Fault::new(Code::Vanished, text)));
-    }
     cluster::store::take(&transaction, &work.cluster.uuid).await?;
     for (group, changes) in of_groups {
         nodegroup::store::change(&transaction, &group.uuid, changes).await?;
@@ -61,8 +55,13 @@ async fn of_cluster(conductor: &Conductor, work: &Work, input: &Input) -> Result
         coe_version: Some(coe_version),
         container_version: Some(container_version),
         spec: Some(Some(facts.to_json()?)),
-        ..Default::default()
+        ..arrived()
     })
+}
+
+/// It goes nowhere any more.
+fn arrived() -> Changes {
+    Changes { next_template_id: Some(None), ..Default::default() }
 }
 
 async fn of_group(
@@ -100,7 +99,7 @@ pub(super) async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
         fault.message = format!("{}. {reached}", fault.message.trim_end_matches('.'));
     }
     let transaction = database::begin(&conductor.db).await?;
-    if close(&transaction, &work.operation, &Ending::Failed(fault), Changes::default()).await? {
+    if close(&transaction, &work.operation, &Ending::Failed(fault), arrived()).await? {
         transaction.commit().await.map_err(Error::from)?;
     }
     Ok(Next::Done)

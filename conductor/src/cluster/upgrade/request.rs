@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KIND, NODEGROUP};
 use crate::cluster::facts::Facts;
-use crate::cluster::{Cluster, Owner, View, gate, labels};
+use crate::cluster::{self, Cluster, Owner, View, gate, labels};
 use crate::cluster_template::{self, ClusterTemplate};
 use crate::nodegroup::{self, Nodegroup};
 use crate::openstack::Identity;
@@ -82,8 +82,9 @@ pub async fn upgrade(conductor: &Conductor, caller: &Arc<Identity>, view: View, 
         Some(group) => operation.about(group),
         None => operation,
     };
-    database::retry(|| accept(conductor, kind, cluster, group.as_ref(), operation.clone())).await?;
-    tracing::info!(cluster = %cluster.uuid, subject, template = %request.template.uuid, "upgrade accepted");
+    let template = &request.template.uuid;
+    database::retry(|| accept(conductor, kind, (cluster, template), group.as_ref(), operation.clone())).await?;
+    tracing::info!(cluster = %cluster.uuid, subject, template = %template, "upgrade accepted");
     conductor.wake.notify_one();
     Ok(())
 }
@@ -99,7 +100,7 @@ fn by(conductor: &Conductor, caller: &Identity, cluster: &Cluster, kind: &Kind) 
 async fn accept(
     conductor: &Conductor,
     kind: &Kind,
-    cluster: &Cluster,
+    (cluster, template): (&Cluster, &str),
     group: Option<&Nodegroup>,
     operation: NewOperation,
 ) -> Result<()> {
@@ -113,6 +114,7 @@ async fn accept(
         nodegroup::store::change(&transaction, &group.uuid, changes).await?;
     }
     gate::begin(&transaction, kind, operation).await?;
+    cluster::store::aim(&transaction, &cluster.uuid, template).await?;
     Ok(transaction.commit().await?)
 }
 
