@@ -13,7 +13,7 @@ use crate::Api;
 use crate::authorize;
 use crate::body::{Field, Null, Payload};
 use crate::caller::Caller;
-use crate::clusters::{Accepted, NOT_NEGATIVE, no_zero};
+use crate::clusters::{Accepted, NODES, NOT_NEGATIVE, no_zero};
 use crate::coerce::{Kind, TEXT};
 use crate::error::{Error, Result};
 use crate::ident::Ident;
@@ -32,7 +32,7 @@ const PATCHED: &[Field] = &[
     Field::optional("name", Kind::Any),
     Field::optional("cluster_template_id", Kind::Any),
     Field::optional("keypair", Kind::Any),
-    Field::optional("node_count", NOT_NEGATIVE).null(Null::Refused),
+    Field::optional("node_count", NODES).null(Null::Refused),
     Field::optional("master_count", NOT_NEGATIVE),
     Field::optional("docker_volume_size", NOT_NEGATIVE),
     Field::optional("labels", Kind::Labels),
@@ -91,7 +91,7 @@ const CHANGEABLE: [&str; 3] = ["node_count", HEALTH[0], HEALTH[1]];
 
 /// The body of a resize.
 pub(crate) const RESIZE_FIELDS: &[Field] = &[
-    Field::mandatory("node_count", NOT_NEGATIVE),
+    Field::mandatory("node_count", NODES),
     Field::optional("nodes_to_remove", Kind::Texts),
     Field::optional("nodegroup", TEXT),
 ];

@@ -31,13 +31,15 @@ const CREATE_TIMEOUT: u32 = 60;
 
 const POSITIVE: Kind = Kind::Integer { min: 1, max: i32::MAX as i64 };
 pub(crate) const NOT_NEGATIVE: Kind = Kind::Integer { min: 0, max: i32::MAX as i64 };
+/// Nodes of one nodegroup, each of which has a name and maybe a record: ten times what Heat lets a stack hold by default.
+pub(crate) const NODES: Kind = Kind::Integer { min: 0, max: 10_000 };
 
 /// Every attribute a client may name when it makes a cluster.
 pub(crate) const FIELDS: &[Field] = &[
     Field::optional("name", Kind::ClusterName),
     Field::mandatory("cluster_template_id", TEXT).null(Null::Kept),
     Field::optional("keypair", TEXT),
-    Field::optional("node_count", NOT_NEGATIVE),
+    Field::optional("node_count", NODES),
     Field::optional("master_count", POSITIVE).null(Null::Refused),
     Field::optional("docker_volume_size", POSITIVE),
     Field::optional("labels", Kind::Labels),

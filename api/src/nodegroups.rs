@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::Api;
 use crate::body::{Field, Null, Payload};
 use crate::caller::Caller;
+use crate::clusters::NODES;
 use crate::coerce::{Kind, TEXT};
 use crate::error::Result;
 use crate::ident::Segments;
@@ -36,7 +37,7 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::optional("merge_labels", Kind::Boolean),
     Field::optional("flavor_id", TEXT),
     Field::optional("image_id", TEXT),
-    Field::optional("node_count", NOT_NEGATIVE).null(Null::Refused),
+    Field::optional("node_count", NODES).null(Null::Refused),
     Field::optional("role", TEXT).null(Null::Refused),
     Field::optional("min_node_count", NOT_NEGATIVE).null(Null::Refused),
     Field::optional("max_node_count", NOT_NEGATIVE),

@@ -31,10 +31,11 @@ fn a_fraction_is_cut_to_an_integer() {
 
 #[test]
 fn what_is_no_integer_is_400_with_field_value_and_range() {
-    let allowed = "Allowed: an integer from 0 to 2147483647.";
+    let allowed = "Allowed: an integer from 0 to 10000.";
     assert_eq!(refused("node_count", json!("many")), invalid("node_count", "many", allowed));
     assert_eq!(refused("node_count", json!(-1)), invalid("node_count", "-1", allowed));
     assert_eq!(refused("node_count", json!([])), invalid("node_count", "[]", allowed));
+    assert_eq!(refused("node_count", json!(10_001)), invalid("node_count", "10001", allowed));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod rotation;
 #[allow(dead_code, unreachable_pub, reason = "a part of it is used here")]
 mod sample;
 mod server;
+mod stale;
 mod templates;
 mod updates;
 

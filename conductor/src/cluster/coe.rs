@@ -1,13 +1,17 @@
 //! The API of a cluster's COE, as far as nodes that leave are concerned.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use drivers::Health;
+use drivers::{Health, Role};
+use ipnet::IpNet;
 
+use super::Cluster;
 use super::facts::Facts;
 use crate::docker::{Member, Swarm};
 use crate::link::{Fault, endpoints};
 use crate::mesos::{Leader, Way};
+use crate::node::Node;
 use crate::nodegroup::MASTER;
 use crate::operation::Work;
 use crate::{Conductor, certificate, node};
@@ -18,7 +22,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// It, by whichever of the masters answers.
 pub(super) enum Coe {
     Swarm(Swarm),
-    Mesos(Leader),
+    /// With the masters' names and addresses.
+    Mesos(Leader, Vec<(String, Vec<String>)>),
 }
 
 impl Coe {
@@ -39,10 +44,16 @@ impl Coe {
         let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&cluster.uuid)).await.map_err(away)?;
         let masters = work.nodegroups.iter().filter(|group| group.role == MASTER);
         let mut hosts: Vec<String> = masters.flat_map(|group| group.node_addresses.0.clone()).collect();
-        hosts.extend(nodes.into_iter().filter(|node| node.role == MASTER).flat_map(|node| node.addresses.0));
+        let inside = networks(conductor, cluster).map_err(away)?;
+        let masters: Vec<_> =
+            nodes.into_iter().filter(|node| node.role == MASTER).map(|node| reported(node, &inside)).collect();
+        hosts.extend(masters.iter().flat_map(|(_, addresses)| addresses.clone()));
         match health {
             Health::Docker => Swarm::reach(&endpoints(api, &hosts), identity.as_ref(), DEADLINE).await.map(Self::Swarm),
-            Health::Mesos => Leader::reach(&Way::to(api, &hosts, identity, DEADLINE)).await.map(Self::Mesos),
+            Health::Mesos => {
+                let leader = Leader::reach(&Way::to(api, &hosts, identity, DEADLINE)).await?;
+                Ok(Self::Mesos(leader, masters))
+            }
             Health::Unasked => Err(Fault::Unreachable("this COE is told nothing".to_owned())),
         }
     }
@@ -52,7 +63,7 @@ impl Coe {
     pub(super) async fn drain(&self, name: &str, grace: Duration) -> Result<bool, Fault> {
         match self {
             Self::Swarm(swarm) => swarm.drain(name).await,
-            Self::Mesos(leader) => leader.drain(name, grace).await,
+            Self::Mesos(leader, _) => leader.drain(name, grace).await,
         }
     }
 
@@ -60,7 +71,7 @@ impl Coe {
     pub(super) fn availability(&self, name: &str) -> Option<String> {
         match self {
             Self::Swarm(swarm) => swarm.named(name).next().map(Member::availability),
-            Self::Mesos(leader) => leader.named(name).next().map(|agent| agent.availability().to_owned()),
+            Self::Mesos(leader, _) => leader.named(name).next().map(|agent| agent.availability().to_owned()),
         }
     }
 
@@ -68,7 +79,7 @@ impl Coe {
     pub(super) async fn restore(&self, name: &str, availability: &str) -> Result<(), Fault> {
         match self {
             Self::Swarm(swarm) => swarm.restore(name, availability).await,
-            Self::Mesos(leader) => leader.restore(name, availability).await,
+            Self::Mesos(leader, _) => leader.restore(name, availability).await,
         }
     }
 
@@ -76,7 +87,7 @@ impl Coe {
     pub(super) async fn remove(&self, name: &str) -> Result<(), Fault> {
         match self {
             Self::Swarm(swarm) => swarm.remove(name).await,
-            Self::Mesos(leader) => leader.remove(name).await,
+            Self::Mesos(leader, _) => leader.remove(name).await,
         }
     }
 
@@ -86,8 +97,24 @@ impl Coe {
             Self::Swarm(swarm) => {
                 swarm.members().iter().filter(|member| !member.ready).map(|member| member.name.as_str()).collect()
             }
-            Self::Mesos(leader) => {
+            Self::Mesos(leader, _) => {
                 leader.agents().iter().filter(|agent| !agent.active).map(|agent| agent.name.as_str()).collect()
+            }
+        }
+    }
+
+    /// The masters by name, and whether each can be reached; none where that is not known.
+    pub(super) async fn masters(&self) -> Vec<(String, bool)> {
+        match self {
+            Self::Swarm(swarm) => {
+                swarm.members().iter().filter_map(|member| Some((member.name.clone(), member.manager?))).collect()
+            }
+            Self::Mesos(leader, masters) => {
+                let well: Vec<_> = leader.health().await.into_iter().filter(|(_, is)| is == &Ok(200)).collect();
+                let is_well = |at: &String| well.iter().any(|(address, _)| address == at);
+                let found: Vec<_> = masters.iter().map(|(name, at)| (name.clone(), at.iter().any(is_well))).collect();
+                // Where none answers at its own address, there is a way to the load balancer alone.
+                if found.iter().any(|(_, is)| *is) { found } else { Vec::new() }
             }
         }
     }
@@ -96,7 +123,51 @@ impl Coe {
     pub(super) fn tasks(&self) -> Option<impl Iterator<Item = (&str, u64)>> {
         match self {
             Self::Swarm(_) => None,
-            Self::Mesos(leader) => Some(leader.agents().iter().map(|agent| (agent.name.as_str(), agent.tasks))),
+            Self::Mesos(leader, _) => Some(leader.agents().iter().map(|agent| (agent.name.as_str(), agent.tasks))),
         }
+    }
+}
+
+/// Where the cluster's nodes have their addresses.
+fn networks(conductor: &Conductor, cluster: &Cluster) -> Result<Vec<IpNet>, crate::Error> {
+    let facts = Facts::of(cluster)?;
+    let subnet = facts.network.fixed.as_ref().map(|fixed| fixed.cidr.as_str());
+    let networks = conductor.driver(&cluster.driver)?.networks(&facts.desired, Role::Worker, subnet);
+    networks.iter().map(|text| text.parse().map_err(crate::Error::internal)).collect()
+}
+
+/// A node's name, and those of the addresses that it gave itself which are such as its cluster has: what runs there must
+/// not send us elsewhere.
+fn reported(node: Node, inside: &[IpNet]) -> (String, Vec<String>) {
+    let fits = |address: IpAddr| inside.iter().any(|network| network.contains(&address));
+    let addresses = node.addresses.0.into_iter().filter(|text| text.parse().is_ok_and(fits));
+    (node.name, addresses.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_clusters_own_networks_are_believed() {
+        let now = crate::column::now();
+        let given = ["10.0.0.5", "127.0.0.1", "rabbit.internal", "169.254.169.254", "10.0.1.5", ""];
+        let node = Node {
+            id: 1,
+            cluster_uuid: String::new(),
+            nodegroup_uuid: String::new(),
+            name: "c-master-0".into(),
+            role: MASTER.into(),
+            phase: crate::node::Phase::Ready,
+            step: None,
+            message: None,
+            log: Vec::<String>::new().into(),
+            versions: crate::column::StringMap::default(),
+            addresses: given.map(str::to_owned).to_vec().into(),
+            first_seen: now,
+            updated_at: now,
+        };
+        let found = reported(node, &["10.0.0.0/24".parse().unwrap()]);
+        assert_eq!(found, ("c-master-0".to_owned(), vec!["10.0.0.5".to_owned()]));
     }
 }

@@ -43,10 +43,13 @@ pub async fn delete(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Clu
     Ok(())
 }
 
-/// The operation and the new status, in one transaction; false where a delete is under way already.
+/// The operation and the new status, in one transaction; false where a delete is under way already, or done.
 async fn accept(conductor: &Conductor, uuid: &str, operation: NewOperation) -> Result<bool> {
     let transaction = database::begin(&conductor.db).await?;
-    store::take(&transaction, uuid).await?;
+    // What deletes it may have ended since it was looked up.
+    if !store::take(&transaction, uuid).await? {
+        return Ok(false);
+    }
     let active = operation::store::active(&transaction, uuid).await?;
     if active.iter().any(|active| active.kind == KIND.name) {
         return Ok(false);

@@ -6,8 +6,10 @@
 //! and why.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,6 +27,10 @@ pub(super) const AWAY: i64 = 15;
 pub(super) const PAUSE: Duration = Duration::from_secs(2);
 /// The most that one run of a step spends on nodes.
 const RUN: Duration = Duration::from_secs(60);
+/// Nodes that are asked at a time.
+const AT_ONCE: usize = 16;
+/// Nodes that a text names.
+const NAMED: usize = 10;
 /// Tries of what comes after Heat is done, and how long each may take.
 const TRIES: u32 = 2;
 const ATTEMPT: Duration = Duration::from_secs(25);
@@ -99,29 +105,33 @@ pub(crate) async fn drain(conductor: &Conductor, work: &Work, names: Vec<String>
 /// # Errors
 /// The database does not answer.
 pub(crate) async fn settle(conductor: &Conductor, work: &Work, prefix: &str, present: &[String]) -> Result<()> {
-    if !is_told(conductor, work)? {
+    if !conductor.driver(&work.cluster.driver)?.drains() {
         return Ok(());
     }
     let gone: BTreeSet<String> =
         Leaving::of(work).unwrap_or_default().nodes.into_iter().filter(|name| !present.contains(name)).collect();
     let faults = attempts(conductor, work, &gone, &Act::Forget { prefix, present }).await;
+    // Whoever has no time for draining may have no way to clusters' APIs.
+    if !is_told(conductor, work)? {
+        return Ok(());
+    }
     complain(conductor, work, "unforgotten", faults).await
 }
 
 /// Lets the nodes that this operation has drained, and that are in the COE still, run things again as they did before.
-/// Where that cannot be done, the log says so.
-pub(crate) async fn give_back(conductor: &Conductor, work: &Work) {
+/// Gives a sentence about those for which that cannot be done.
+pub(crate) async fn give_back(conductor: &Conductor, work: &Work) -> Option<String> {
     let drained = work.operation.progress.as_ref().and_then(|progress| progress.get("drained"));
     let drained: BTreeMap<String, String> =
         drained.and_then(|noted| serde_json::from_value(noted.clone()).ok()).unwrap_or_default();
     if drained.is_empty() {
-        return;
+        return None;
     }
     let names = drained.keys().cloned().collect();
     let faults = attempts(conductor, work, &names, &Act::Restore { before: &drained }).await;
-    if !faults.is_empty() {
-        tracing::warn!(nodes = ?faults, "nodes that stay may still be drained");
-    }
+    let list = listed(&faults)?;
+    tracing::warn!(nodes = %list, "nodes that stay may still be drained");
+    Some(format!("Still drained: {list}"))
 }
 
 /// What is done with nodes after Heat is done with them.
@@ -162,8 +172,7 @@ async fn attempts(
     act: &Act<'_>,
 ) -> BTreeMap<String, String> {
     // An API that was away before Heat began is not waited for again.
-    let was_away = work.operation.progress.as_ref().is_some_and(|progress| progress["undrained"].is_object());
-    let mut tries = if was_away { TRIES } else { 1 };
+    let mut tries = if was_away(work) || conductor.config.drivers.drain_timeout_s == 0 { TRIES } else { 1 };
     loop {
         let attempt = async { Ok(act.on(&Coe::reach(conductor, work).await?, nodes).await) };
         let late = |_| Err(Fault::Unreachable(format!("not done within {} s", ATTEMPT.as_secs())));
@@ -179,13 +188,17 @@ async fn attempts(
     }
 }
 
+/// Whether an earlier step could not drain nodes, which mostly means that there is no way to the API.
+pub(super) fn was_away(work: &Work) -> bool {
+    work.operation.progress.as_ref().is_some_and(|progress| progress["undrained"].is_object())
+}
+
 /// The text with what could not be done for nodes that left.
 pub(crate) fn told(work: &Work, text: &str) -> String {
     let list = |key: &str| -> Option<String> {
         let noted: BTreeMap<String, String> =
             serde_json::from_value(work.operation.progress.as_ref()?.get(key)?.clone()).ok()?;
-        let list: Vec<_> = noted.iter().map(|(name, why)| format!("{name} ({why})")).collect();
-        (!list.is_empty()).then(|| list.join(", "))
+        listed(&noted)
     };
     let mut text = text.to_owned();
     if let Some(list) = list("undrained") {
@@ -200,25 +213,33 @@ pub(crate) fn told(work: &Work, text: &str) -> String {
     text
 }
 
+/// Nodes with what is wrong with each, as many as a text holds; nothing where there are none.
+fn listed(faults: &BTreeMap<String, String>) -> Option<String> {
+    let mut list: Vec<_> = faults.iter().take(NAMED).map(|(name, why)| format!("{name} ({why})")).collect();
+    if faults.len() > NAMED {
+        list.push(format!("and {} more", faults.len() - NAMED));
+    }
+    (!list.is_empty()).then(|| list.join(", "))
+}
+
 /// The next round's nodes are other ones.
 pub(crate) fn begin_anew(progress: &mut Value) {
     progress["leaving"] = Value::Null;
 }
 
-/// Whether the cluster's COE is told of nodes that leave.
-pub(super) fn is_told(conductor: &Conductor, work: &Work) -> Result<bool> {
+/// Whether the cluster's COE is told of nodes before they leave.
+pub(crate) fn is_told(conductor: &Conductor, work: &Work) -> Result<bool> {
     let drains = conductor.driver(&work.cluster.driver)?.drains();
     Ok(drains && conductor.config.drivers.drain_timeout_s > 0)
 }
 
 async fn drain_each(coe: &Coe, leaving: &mut Leaving, grace: Duration) -> BTreeMap<String, String> {
-    let (begun, mut faults) = (tokio::time::Instant::now(), BTreeMap::new());
+    let mut faults = BTreeMap::new();
     let left: Vec<String> = leaving.nodes.difference(&leaving.done).cloned().collect();
-    for name in left {
-        if begun.elapsed() > RUN {
-            break;
-        }
-        match coe.drain(&name, grace).await {
+    let drained = stream::iter(left).map(|name| async move { (coe.drain(&name, grace).await, name) });
+    let mut drained = pin!(drained.buffer_unordered(AT_ONCE).take_until(tokio::time::sleep(RUN)));
+    while let Some((done, name)) = drained.next().await {
+        match done {
             Ok(true) => drop(leaving.done.insert(name)),
             Ok(false) => {}
             Err(fault) => drop(faults.insert(name, fault.to_string())),
@@ -271,6 +292,15 @@ async fn complain(conductor: &Conductor, work: &Work, key: &str, why: BTreeMap<S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_names_some_nodes_and_counts_the_rest() {
+        let faults = |count| (0..count).map(|index| (format!("w-{index:02}"), "away".to_owned())).collect();
+        assert_eq!(listed(&faults(0)), None);
+        assert_eq!(listed(&faults(2)).unwrap(), "w-00 (away), w-01 (away)");
+        let many = listed(&faults(400)).unwrap();
+        assert!(many.ends_with("w-09 (away), and 390 more"), "{many}");
+    }
 
     #[test]
     fn nodes_are_known_by_their_nodegroups_prefix() {

@@ -6,12 +6,12 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
     EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QueryResult, QuerySelect, RelationDef, Select,
-    SqlErr,
 };
 
 use super::row::{ActiveModel, Column, Entity};
 use super::{Changes, Cluster, HealthStatus, NewCluster, Status, View};
 use crate::cluster_template::row as cluster_template;
+use crate::cluster_template::store::unless_absent;
 use crate::column::{StringMap, given, now};
 use crate::ident::Ident;
 use crate::nodegroup::{Nodegroup, row as nodegroup};
@@ -108,7 +108,7 @@ async fn insert_once(db: &DatabaseConnection, new: NewCluster) -> Result<View> {
     let mut row = ActiveModel::from(cluster.clone()).reset_all();
     row.id = ActiveValue::NotSet;
     let inserted = Entity::insert(row).exec(&transaction).await;
-    let inserted = inserted.map_err(|error| cluster_template::store::unless_absent(error, &cluster.cluster_template_id))?;
+    let inserted = inserted.map_err(|error| unless_absent(error, &cluster.cluster_template_id))?;
     cluster.id = inserted.last_insert_id;
     let mut nodegroups = Vec::with_capacity(new.nodegroups.len());
     for nodegroup in new.nodegroups {
@@ -150,7 +150,7 @@ pub async fn change_from(c: &impl ConnectionTrait, uuid: &str, from: &[Status], 
 pub async fn aim(c: &impl ConnectionTrait, uuid: &str, template: &str) -> Result<()> {
     let next = Entity::update_many().col_expr(Column::NextTemplateId, Expr::value(template));
     let noted = next.filter(Column::Uuid.eq(uuid)).exec(c).await;
-    noted.map_err(|error| cluster_template::store::unless_absent(error, template))?;
+    noted.map_err(|error| unless_absent(error, template))?;
     Ok(())
 }
 

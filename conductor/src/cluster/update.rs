@@ -47,7 +47,12 @@ pub async fn update(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Clu
     let group = nodegroup::store::find(&conductor.db, &cluster.uuid, DEFAULT_WORKER).await?;
     let same = |count: &u32| i32::try_from(*count).ok() == Some(group.node_count) && !group.status.is_failed();
     let size = request.node_count.filter(|count| !same(count));
-    let size = size.map(|node_count| Size { node_count, remove: BTreeSet::new(), rollback: request.rollback });
+    let size = size.map(|node_count| Size {
+        node_count,
+        remove: BTreeSet::new(),
+        rollback: request.rollback,
+        in_range: false,
+    });
     let operation = resize::by(conductor, caller, cluster)?;
     database::retry(|| async {
         let transaction = database::begin(&conductor.db).await?;

@@ -278,7 +278,7 @@ pub struct Drivers {
     pub labels_unknown: LabelsUnknown,
     /// Whether nodes report their phases; when false, a complete stack is a complete cluster.
     pub node_reports: bool,
-    /// Seconds that nodes which leave a Swarm have to give up what they run; 0 tells the Swarm nothing.
+    /// Seconds that nodes which leave a Swarm or a Mesos cluster have to give up what they run; 0 does not drain them.
     pub drain_timeout_s: u64,
 }
 

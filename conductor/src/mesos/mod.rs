@@ -213,6 +213,11 @@ impl Leader {
         .await
     }
 
+    /// As [`Way::health`].
+    pub(crate) async fn health(&self) -> Vec<(String, Result<u16, Fault>)> {
+        self.way.health().await
+    }
+
     /// Its agents.
     pub(crate) fn agents(&self) -> &[Agent] {
         &self.agents

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::{Holder, Phase, store};
 use crate::column::now;
 use crate::scope::Scope;
-use crate::{Conductor, Error, Result, certificate, cluster, secret};
+use crate::{Conductor, Error, Result, certificate, cluster, nodegroup, secret};
 
 /// Lines of a log that are kept.
 const LOG_LINES: usize = 20;
@@ -17,6 +17,9 @@ const TEXT_BYTES: usize = 4096;
 
 /// Entries of a map or list that are kept.
 const ENTRIES: usize = 32;
+
+/// Rows that a nodegroup may have beyond two for each of its nodes.
+const SPARE_ROWS: u64 = 32;
 
 /// A node's report.
 #[derive(Debug, Clone)]
@@ -41,6 +44,7 @@ pub struct Report {
 /// Not found when the token is another cluster's or the name no node's of its nodegroup.
 pub async fn report(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str, report: Report) -> Result<()> {
     known(conductor, holder, cluster, node).await?;
+    room(conductor, holder, node).await?;
     let report = cut(report);
     match report.phase {
         Phase::Failed => tracing::warn!(
@@ -112,6 +116,17 @@ fn masters_only(holder: &Holder) -> Result<()> {
     if holder.role == "master" { Ok(()) } else { Err(Error::forbidden("Only control plane nodes may read this.")) }
 }
 
+/// A nodegroup has as many rows of nodes as it may need while its nodes are replaced, and no more: who has its token
+/// could report for nodes that are none.
+async fn room(conductor: &Conductor, holder: &Holder, node: &str) -> Result<()> {
+    let group = nodegroup::store::find(&conductor.db, &holder.cluster_uuid, &holder.nodegroup_uuid).await?;
+    let most = 2 * u64::try_from(group.node_count).unwrap_or_default() + SPARE_ROWS;
+    if store::others(&conductor.db, &group.uuid, node).await? < most {
+        return Ok(());
+    }
+    Err(Error::conflict(format!("More than {most} nodes of the nodegroup {} have reported.", group.name)))
+}
+
 /// A token opens one cluster, and there only the names of its own nodegroup; a certificate only its own name.
 pub(crate) async fn known(conductor: &Conductor, holder: &Holder, cluster: &str, node: &str) -> Result<()> {
     let absent = || Error::not_found(format!("Node {node} could not be found."));
@@ -132,11 +147,11 @@ pub(crate) async fn prefix_of(conductor: &Conductor, holder: &Holder) -> Result<
     Ok(group.and_then(|group| Some(drivers::node_prefix(view.cluster.stack_name.as_deref()?, &group.name))))
 }
 
-/// Whether `node` is `<prefix>-<index>`.
+/// Whether `node` is `<prefix>-<index>`, as Heat writes an index.
 pub(super) fn is_node_of(prefix: &str, node: &str) -> bool {
     node.strip_prefix(prefix)
         .and_then(|rest| rest.strip_prefix('-'))
-        .is_some_and(|index| (1..=5).contains(&index.len()) && index.bytes().all(|b| b.is_ascii_digit()))
+        .is_some_and(|index| index.len() <= 5 && index.parse().is_ok_and(|number: u32| number.to_string() == index))
 }
 
 /// Nodes run in the tenant's hands: a message and the last lines of a log, cut to size and to printable text.
@@ -174,9 +189,10 @@ mod tests {
     fn a_node_is_its_prefix_and_an_index() {
         assert!(is_node_of("ci-0123-master", "ci-0123-master-0"));
         assert!(is_node_of("ci-0123-worker", "ci-0123-worker-12345"));
-        for other in ["ci-0123-master", "ci-0123-master-", "ci-0123-master-x", "ci-0123-master-123456", "other-0"] {
-            assert!(!is_node_of("ci-0123-master", other), "{other}");
+        for other in ["", "-", "-x", "-123456", "-00", "-01", "-+1", "-1-0"] {
+            assert!(!is_node_of("ci-0123-master", &format!("ci-0123-master{other}")), "{other}");
         }
+        assert!(!is_node_of("ci-0123-master", "other-0"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, SqlErr,
+    JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, RelationDef, SqlErr,
 };
 
 use super::row::{ActiveModel, Column, Entity};
@@ -91,6 +91,15 @@ pub async fn report(c: &impl ConnectionTrait, report: Report, at: Moment) -> Res
 pub async fn of_clusters(c: &impl ConnectionTrait, cluster_uuids: &[String]) -> Result<Vec<Node>> {
     let of = Entity::find().filter(Column::ClusterUuid.is_in(cluster_uuids));
     Ok(of.order_by_asc(Column::ClusterUuid).order_by_asc(Column::Name).all(c).await?)
+}
+
+/// How many nodes of the nodegroup have reported, besides the one of that name.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn others(c: &impl ConnectionTrait, nodegroup_uuid: &str, name: &str) -> Result<u64> {
+    let others = Entity::find().filter(Column::NodegroupUuid.eq(nodegroup_uuid)).filter(Column::Name.ne(name));
+    Ok(others.count(c).await?)
 }
 
 /// How many nodes of these clusters have come to which phase, in one query.

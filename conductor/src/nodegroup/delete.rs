@@ -41,10 +41,15 @@ pub async fn delete(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Clu
     Ok(())
 }
 
-/// The operation and the new statuses, in one transaction; false where it is being deleted already.
+/// The operation and the new statuses, in one transaction; false where it is being deleted already, or gone.
 async fn accept(conductor: &Conductor, cluster: &Cluster, group: &Nodegroup, operation: NewOperation) -> Result<bool> {
     let transaction = database::begin(&conductor.db).await?;
+    // What deletes it, or its cluster, may have ended since it was looked up.
     cluster::store::take(&transaction, &cluster.uuid).await?;
+    match store::find(&transaction, &cluster.uuid, &group.uuid).await {
+        Err(error) if error.kind == ErrorKind::NotFound => return Ok(false),
+        found => drop(found?),
+    }
     let active = operation::store::active(&transaction, &cluster.uuid).await?;
     let deletes = |kind: &str| [KIND.name, cluster::delete::KIND.name].contains(&kind);
     let own = |other: &&operation::Operation| other.active.as_deref() == Some(group.uuid.as_str());
@@ -86,6 +91,9 @@ async fn quiesce(conductor: &Conductor, work: &Work) -> StepResult {
 /// Has its nodes give up what they run.
 async fn drain(conductor: &Conductor, work: &Work) -> StepResult {
     let group = work.nodegroup()?;
+    if !leaving::is_told(conductor, work)? {
+        return Ok(Next::Done);
+    }
     let mut names: Vec<String> = reported(conductor, group).await?.into_iter().map(|node| node.name).collect();
     if names.is_empty() {
         let prefix = prefix(&work.cluster, group);

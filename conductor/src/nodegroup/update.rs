@@ -67,6 +67,7 @@ async fn accept(
     cluster::store::take(&transaction, &cluster.uuid).await?;
     let now = store::find(&transaction, &cluster.uuid, &group.uuid).await?;
     changeable(&now)?;
+    same(group, &now)?;
     // What has failed is not known to have been done.
     let differ = now.status.is_failed()
         || now.node_labels.clone().unwrap_or_default().0 != wanted.node_labels
@@ -87,6 +88,21 @@ async fn accept(
     let group = store::find(&transaction, &cluster.uuid, &now.uuid).await?;
     transaction.commit().await?;
     Ok(group)
+}
+
+/// A patch says what all is to be after what it was applied to; another one in between would be undone by it.
+fn same(read: &Nodegroup, now: &Nodegroup) -> Result<()> {
+    let patched = |group: &Nodegroup| {
+        let (labels, taints) = (group.node_labels.clone(), group.node_taints.clone());
+        (group.min_node_count, group.max_node_count, group.node_count, labels, taints)
+    };
+    if patched(read) == patched(now) {
+        return Ok(());
+    }
+    Err(Error::conflict(format!(
+        "Nodegroup {} was changed by another request in the meantime. Read it again and repeat the change.",
+        now.uuid
+    )))
 }
 
 /// The contract's section 8.3.

@@ -145,6 +145,11 @@ impl Fault {
         recorded.unwrap_or_else(|| Self::new(Code::Internal, "The cause was not recorded"))
     }
 
+    /// Adds a sentence to the words of the cause.
+    pub(crate) fn add(&mut self, sentence: &str) {
+        self.message = format!("{}. {sentence}", self.message.trim_end_matches('.'));
+    }
+
     /// Adds where in the stack it happened.
     #[must_use]
     pub fn at(mut self, resource: Resource) -> Self {

@@ -145,6 +145,10 @@ async fn nodes_are_counted_by_phase(t: TestDatabase) {
         counts,
         [count(&one, Phase::ControlPlane, 1), count(&one, Phase::Ready, 2), count(&two, Phase::Booted, 1)]
     );
+    // All samples are of one nodegroup.
+    for (name, others) in [("a", 2), ("b", 3), ("z", 4)] {
+        assert_eq!(store::others(&t.db, &node_group(), name).await.unwrap(), others, "{name}");
+    }
 }
 
 async fn reports_at_once_make_one_row(t: TestDatabase) {

@@ -134,11 +134,8 @@ async fn a_template_that_a_cluster_is_upgraded_to_stays(t: TestDatabase) {
         assert!(store::is_referenced(&t.db, &template.uuid).await.unwrap());
         assert_eq!(store::delete(&t.db, &template.uuid).await.unwrap_err().kind, Kind::Invalid);
     }
-    let arrived = Changes {
-        cluster_template_id: Some(after.uuid.clone()),
-        next_template_id: Some(None),
-        ..Default::default()
-    };
+    let arrived =
+        Changes { cluster_template_id: Some(after.uuid.clone()), next_template_id: Some(None), ..Default::default() };
     assert!(clusters::change(&t.db, &cluster.uuid, arrived).await.unwrap());
     store::delete(&t.db, &before.uuid).await.unwrap();
     let error = clusters::aim(&t.db, &cluster.uuid, &before.uuid).await.unwrap_err();

@@ -93,10 +93,12 @@ async fn of_group(
 
 /// Records the failure with how far the upgrade has come; nodes stay as they are until it is asked for again.
 pub(super) async fn failed(conductor: &Conductor, work: &Work) -> StepResult {
-    leaving::give_back(conductor, work).await;
     let mut fault = Fault::of(&work.operation);
+    if let Some(drained) = leaving::give_back(conductor, work).await {
+        fault.add(&drained);
+    }
     if let Some(reached) = reached(conductor, work).await {
-        fault.message = format!("{}. {reached}", fault.message.trim_end_matches('.'));
+        fault.add(&reached);
     }
     let transaction = database::begin(&conductor.db).await?;
     if close(&transaction, &work.operation, &Ending::Failed(fault), arrived()).await? {

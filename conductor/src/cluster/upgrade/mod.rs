@@ -8,6 +8,7 @@
 
 mod definition;
 mod finish;
+mod majority;
 mod request;
 mod rounds;
 

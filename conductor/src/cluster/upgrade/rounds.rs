@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::definition::{Definition, Found, masters_of, members, target, workers_of};
+use super::majority;
 use super::request::Input;
 use crate::cluster::change::{self, Change, Phase};
 use crate::cluster::members::{node_name, prefix, reported};
@@ -89,8 +90,13 @@ pub(super) async fn masters(conductor: &Conductor, work: &Work) -> StepResult {
     }
     let broken = Found::of(work).unwrap_or_default().masters;
     let old = Definition::of(work)?.old_masters();
-    match broken.iter().chain(&old).next() {
-        Some(index) => begin(conductor, work, What::Out(*index)).await,
+    // Those first that are out of the COE already, or were never in it.
+    let next = match broken.first() {
+        Some(index) => Some(*index),
+        None => majority::next_master(conductor, work, &old.into_iter().collect::<Vec<_>>()).await?,
+    };
+    match next {
+        Some(index) => begin(conductor, work, What::Out(index)).await,
         None => Ok(Next::Done),
     }
 }
@@ -130,7 +136,8 @@ fn next_batch(
 ) -> Option<What> {
     let number = |set: usize| u32::try_from(set).unwrap_or(u32::MAX);
     let broken: Vec<u32> = there.intersection(broken).copied().collect();
-    let old: Vec<u32> = there.intersection(old).copied().collect();
+    // A node of the upgrade before this one may be both.
+    let old: Vec<u32> = there.intersection(old).filter(|index| !broken.contains(index)).copied().collect();
     let well = number(there.len() - broken.len());
     let new = well - number(old.len());
     let surplus = well.saturating_sub(wanted).min(number(old.len()));
@@ -315,7 +322,7 @@ async fn await_nodes(conductor: &Conductor, work: &Work, round: &Round) -> StepR
         return Ok(Next::Wait(LONGEST_WAIT));
     }
     // A master that kept its volume is the node it was; workers that were drained are gone.
-    leaving::give_back(conductor, work).await;
+    let _logged = leaving::give_back(conductor, work).await;
     let mut found = Found::of(work).unwrap_or_default();
     match &round.what {
         What::In(index) => drop(found.masters.remove(index)),
@@ -371,5 +378,8 @@ mod tests {
         let what = next_batch(&[1, 2, 3].into(), &[0, 1].into(), &BTreeSet::new(), 2, 1);
         assert_eq!(what, Some(What::Workers { count: 2, leaving: vec![1] }));
         assert_eq!(next_batch(&[2, 3].into(), &[0, 1].into(), &BTreeSet::new(), 2, 1), None);
+        // Of an upgrade to another version, given up with a node that never became ready.
+        let what = next_batch(&[1, 2, 3].into(), &[1, 2, 3].into(), &[3].into(), 2, 1);
+        assert_eq!(what, Some(What::Workers { count: 3, leaving: vec![3] }));
     }
 }

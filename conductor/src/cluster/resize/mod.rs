@@ -3,28 +3,29 @@
 //! Heat names the members of a nodegroup by indices and never takes an index again that was named to be removed. So who
 //! the nodes are is known only when the stack is complete, and read from it then.
 
+mod undo;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use futures::FutureExt as _;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Phase, Target};
-use super::members::{node_name, prefix, reported};
-use super::progress::{LONGEST_WAIT, Nodes, node_fault};
-use super::{
-    Action, Changes, Cluster, Ending, Owner, change, choice, close, gate, leaving, members, spec, store, submit,
+use crate::cluster::change::{Change, Phase, Target};
+use crate::cluster::members::{node_name, prefix, reported};
+use crate::cluster::progress::{LONGEST_WAIT, Nodes, node_fault};
+use crate::cluster::{
+    Action, Changes, Cluster, Ending, Owner, authority, change, choice, close, gate, leaving, members, spec, store,
+    submit,
 };
-use crate::column::now;
 use crate::node::Phase as NodePhase;
 use crate::nodegroup::{self, DEFAULT_WORKER, MASTER, Nodegroup};
 use crate::openstack::{Identity, Session, heat};
 use crate::operation::store::NewOperation;
-use crate::operation::{self, Failure, Fault, Kind, Next, Step, StepResult, Work};
+use crate::operation::{self, Failure, Kind, Next, Step, StepResult, Work};
 use crate::{Conductor, Error, Kind as ErrorKind, Result, database, node};
 
 /// A request for another size.
@@ -75,7 +76,7 @@ pub async fn resize(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Clu
     check_range(&group, request.node_count)?;
     gate::check(&conductor.db, &KIND, cluster, group.subject()).await?;
     let remove = members::find(conductor, cluster, &group, &request.nodes_to_remove).await?;
-    let size = Size { node_count: request.node_count, remove, rollback: false };
+    let size = Size { node_count: request.node_count, remove, rollback: false, in_range: true };
     let operation = by(conductor, caller, cluster)?;
     database::retry(|| async {
         let transaction = database::begin(&conductor.db).await?;
@@ -90,21 +91,23 @@ pub async fn resize(conductor: &Conductor, caller: &Arc<Identity>, cluster: &Clu
 
 /// A size to bring a nodegroup to.
 #[derive(Debug)]
-pub(super) struct Size {
-    pub(super) node_count: u32,
-    pub(super) remove: BTreeSet<u32>,
-    pub(super) rollback: bool,
+pub(in crate::cluster) struct Size {
+    pub(in crate::cluster) node_count: u32,
+    pub(in crate::cluster) remove: BTreeSet<u32>,
+    pub(in crate::cluster) rollback: bool,
+    /// Whether the nodegroup's range holds for it.
+    pub(in crate::cluster) in_range: bool,
 }
 
 /// The operation on behalf of the caller, whatever the size.
-pub(super) fn by(conductor: &Conductor, caller: &Identity, cluster: &Cluster) -> Result<NewOperation> {
+pub(in crate::cluster) fn by(conductor: &Conductor, caller: &Identity, cluster: &Cluster) -> Result<NewOperation> {
     let owner = cluster.act_as.unwrap_or(Owner::Service);
     let until = Some(gate::deadline(cluster));
     operation::by(conductor, caller, KIND.name, (&cluster.uuid, &cluster.project_id), owner, until)
 }
 
 /// The operation, the new size and the status, in the caller's transaction.
-pub(super) async fn accept(
+pub(in crate::cluster) async fn accept(
     c: &impl crate::database::Connection,
     operation: NewOperation,
     group: &Nodegroup,
@@ -114,6 +117,9 @@ pub(super) async fn accept(
     let now = view.nodegroups.iter().find(|now| now.uuid == group.uuid);
     let group = now.ok_or_else(|| Error::not_found(format!("Nodegroup {} could not be found.", group.uuid)))?;
     let previous = u32::try_from(group.node_count).unwrap_or_default();
+    if size.in_range {
+        check_range(group, size.node_count)?;
+    }
     check_leaving(previous, size)?;
     let input = Input {
         node_count: size.node_count,
@@ -176,7 +182,7 @@ async fn drain(conductor: &Conductor, work: &Work) -> StepResult {
     if !driver.drains() {
         return Ok(Next::Done);
     }
-    let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    let session = authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
     let stack = change::present(&session, &Target::nodegroup(work)?).await?;
     let before: BTreeSet<u32> = driver.members(&stack.outputs()).into_keys().collect();
     let input = Input::of(work)?;
@@ -187,6 +193,13 @@ async fn drain(conductor: &Conductor, work: &Work) -> StepResult {
         return Ok(Next::Wait(leaving::PAUSE));
     };
     removed.extend(chosen);
+    // From the first node that is drained on, it is these.
+    operation::store::note(&conductor.db, &work.operation.uuid, |progress| {
+        if progress["going"].is_null() {
+            progress["going"] = removed.iter().copied().collect::<Vec<_>>().into();
+        }
+    })
+    .await?;
     let leaves = leave(&before, &removed, input.node_count).into_iter().map(|index| node_name(&prefix, index));
     leaving::drain(conductor, work, leaves.collect()).await
 }
@@ -210,11 +223,6 @@ static RESIZE: Phase = Phase {
     change: |conductor, work, session, stack| resized(conductor, work, session, stack).boxed(),
 };
 
-static UNDO: Phase = Phase {
-    name: Cow::Borrowed("undo"),
-    change: |conductor, work, session, stack| undone(conductor, work, session, stack).boxed(),
-};
-
 /// The new number, and who goes. Who was there before is noted, for the case that all this is undone.
 async fn resized(conductor: &Conductor, work: &Work, _: &Session, stack: &heat::Stack) -> Result<Change, Failure> {
     let input = Input::of(work)?;
@@ -236,6 +244,10 @@ async fn removed(
     input: &Input,
     before: &BTreeSet<u32>,
 ) -> Result<BTreeSet<u32>, Failure> {
+    let going = work.operation.progress.as_ref().is_some_and(|progress| progress["going"].is_array());
+    if going {
+        return Ok(noted(work, "going"));
+    }
     let (group, mut removed) = (work.nodegroup()?, input.remove.clone());
     removed.extend(choice::noted(work));
     if input.retry && submit::nodes_report(conductor, &work.cluster) {
@@ -248,15 +260,6 @@ async fn removed(
         removed.extend(before.iter().copied().filter(|index| !ready(*index)));
     }
     Ok(removed)
-}
-
-/// The number before, and nobody who came with the change.
-async fn undone(conductor: &Conductor, work: &Work, _: &Session, stack: &heat::Stack) -> Result<Change, Failure> {
-    let input = Input::of(work)?;
-    let driver = conductor.driver(&work.cluster.driver)?;
-    let before = noted(work, "before");
-    let came = driver.members(&stack.outputs()).into_keys().filter(|index| !before.contains(index)).collect();
-    scaled(conductor, work, input.previous, &came)
 }
 
 fn scaled(conductor: &Conductor, work: &Work, count: u32, remove: &BTreeSet<u32>) -> Result<Change, Failure> {
@@ -335,7 +338,7 @@ async fn finish(conductor: &Conductor, work: &Work) -> StepResult {
 /// Ends the operation with what the stack says, and with the number of nodes where it is not the one asked for.
 async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count: Option<u32>) -> StepResult {
     let group = work.nodegroup()?;
-    let session = super::authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
+    let session = authority::acting(conductor, &work.cluster, Some(&work.operation)).await?;
     let stack = change::present(&session, &Target::nodegroup(work)?).await?;
     let names = names(conductor, work, &stack)?;
     let addresses = conductor.driver(&work.cluster.driver)?.read(&stack.outputs()).node_addresses;
@@ -362,96 +365,6 @@ async fn settle(conductor: &Conductor, work: &Work, ending: &Ending, node_count:
     Ok(Next::Done)
 }
 
-/// Records the failure. Where Heat never accepted the change, the number of nodes is what it was; where it did, the
-/// change stands, or is undone if the caller asked for that.
-async fn fail(conductor: &Conductor, work: &Work) -> StepResult {
-    let Ok(target) = Target::nodegroup(work) else {
-        return super::finish::failed(conductor, work).await;
-    };
-    leaving::give_back(conductor, work).await;
-    let input = Input::of(work)?;
-    let fault = Fault::of(&work.operation);
-    if !input.rollback {
-        return match change::has_begun(conductor, work, &target, &RESIZE).await {
-            Ok(false) => settle_as_before(conductor, work, &Ending::Failed(fault), input.previous).await,
-            Ok(true) | Err(_) => super::finish::failed(conductor, work).await,
-        };
-    }
-    if too_late(work) {
-        let why = "Undoing it has taken as long as a change may, and is given up";
-        return rollback_failed(conductor, work, fault, why).await;
-    }
-    let undone = match change::has_begun(conductor, work, &target, &RESIZE).await {
-        Ok(true) => undo(conductor, work, &target, input.previous).await,
-        Ok(false) => settle_as_before(conductor, work, &Ending::RolledBack(fault.clone()), input.previous).await,
-        Err(error) => Err(error),
-    };
-    match undone {
-        Err(Failure::Final(second)) => {
-            let why = format!("Undoing it failed too: {}", second.message);
-            rollback_failed(conductor, work, fault, &why).await
-        }
-        other => other,
-    }
-}
-
-/// What is undone may take as long as a change itself.
-fn too_late(work: &Work) -> bool {
-    let deadline = work.operation.deadline;
-    deadline.is_some_and(|at| now() > at + TimeDelta::minutes(gate::minutes(&work.cluster)))
-}
-
-/// Nothing was changed: the number of nodes is what it was.
-async fn settle_as_before(conductor: &Conductor, work: &Work, ending: &Ending, previous: u32) -> StepResult {
-    let transaction = database::begin(&conductor.db).await?;
-    store::take(&transaction, &work.cluster.uuid).await?;
-    let changes = nodegroup::store::Changes { node_count: i32::try_from(previous).ok(), ..Default::default() };
-    nodegroup::store::change(&transaction, &work.nodegroup()?.uuid, changes).await?;
-    if close(&transaction, &work.operation, ending, Changes::default()).await? {
-        transaction.commit().await.map_err(Error::from)?;
-    }
-    Ok(Next::Done)
-}
-
-async fn rollback_failed(conductor: &Conductor, work: &Work, mut fault: Fault, why: &str) -> StepResult {
-    fault.message = format!("{}. {why}", fault.message.trim_end_matches('.'));
-    let transaction = database::begin(&conductor.db).await?;
-    if close(&transaction, &work.operation, &Ending::RollbackFailed(fault), Changes::default()).await? {
-        transaction.commit().await.map_err(Error::from)?;
-    }
-    Ok(Next::Done)
-}
-
-/// Brings the nodegroup back to the number and, as far as they are still there, the nodes it had.
-async fn undo(conductor: &Conductor, work: &Work, target: &Target, previous: u32) -> StepResult {
-    match undo_in_heat(conductor, work, target).await? {
-        None => Ok(Next::Wait(LONGEST_WAIT)),
-        Some(Next::Done) => {
-            let cause = Fault::of(&work.operation);
-            settle(conductor, work, &Ending::RolledBack(cause), Some(previous)).await
-        }
-        Some(wait) => Ok(wait),
-    }
-}
-
-/// Nothing while Heat is at it, a wait while it cannot begin, `Done` when it has ended well.
-async fn undo_in_heat(conductor: &Conductor, work: &Work, target: &Target) -> Result<Option<Next>, Failure> {
-    let progress = work.operation.progress.as_ref();
-    if progress.is_none_or(|progress| progress["undoing"] != true) {
-        gate::rolls_back(&conductor.db, &work.operation).await?;
-        let next = change::submit(conductor, work, target, &UNDO).await?;
-        if next != Next::Done {
-            return Ok(Some(next));
-        }
-        operation::store::note(&conductor.db, &work.operation.uuid, |progress| progress["undoing"] = true.into())
-            .await?;
-        return Ok(None);
-    }
-    let Some(stack) = change::completed(conductor, work, target, &UNDO).await? else { return Ok(None) };
-    remember(conductor, work, &stack).await?;
-    Ok(Some(Next::Done))
-}
-
 /// The operation's steps.
 pub static KIND: Kind = Kind {
     name: "cluster.resize",
@@ -473,7 +386,7 @@ pub static KIND: Kind = Kind {
         Step { name: "cluster.resize/nodes", limit: CALLS, run: |c, w| Box::pin(await_nodes(c, w)) },
         Step { name: "cluster.resize/finish", limit: CALLS, run: |c, w| Box::pin(finish(c, w)) },
     ],
-    on_failure: Step { name: "cluster.resize/fail", limit: CALLS, run: |c, w| Box::pin(fail(c, w)) },
+    on_failure: Step { name: "cluster.resize/fail", limit: CALLS, run: |c, w| Box::pin(undo::fail(c, w)) },
 };
 
 /// A step is a handful of calls, each with its own deadline.
