@@ -26,6 +26,7 @@ on_every_database!(
     a_stack_is_followed_until_it_is_not,
     notes_are_added_to_each_other,
     a_deadline_moves_until_the_end,
+    the_last_operation_of_a_living_cluster_is_kept,
 );
 
 async fn the_active(t: &TestDatabase, cluster: &Cluster) -> Operation {
@@ -115,10 +116,36 @@ async fn the_end_is_written_once(t: TestDatabase) {
     assert_eq!((ended.code.as_deref(), ended.message.as_deref()), (Some("QUOTA"), Some("No room")));
     assert_eq!(ended.fault, Some(fault));
     assert!(ended.finished_at.is_some());
+}
 
-    assert_eq!(prune(&t.db, ended.created_at).await.unwrap(), 0);
-    assert_eq!(prune(&t.db, now() + TimeDelta::seconds(1)).await.unwrap(), 1);
-    assert_eq!(find(&t.db, &uuid).await.unwrap(), None);
+/// Else its numbers would begin anew, and with them the names of workflows that have ended.
+async fn the_last_operation_of_a_living_cluster_is_kept(t: TestDatabase) {
+    let template = sample::kept_template(&t.db, "p1").await;
+    let [cluster, idle, gone] = [
+        sample::kept_cluster(&t.db, "c", &template, "p1").await,
+        sample::kept_cluster(&t.db, "idle", &template, "p1").await,
+        sample::kept_cluster(&t.db, "gone", &template, "p1").await,
+    ];
+    let begun = now();
+    for ended in [&cluster, &idle, &gone] {
+        finish(&t.db, &the_active(&t, ended).await.uuid, End::succeeded()).await.unwrap();
+    }
+    let second = insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap();
+    finish(&t.db, &second.uuid, End::succeeded()).await.unwrap();
+    assert!(conductor::cluster::store::remove(&t.db, &gone.uuid).await.unwrap());
+
+    let later = now() + TimeDelta::seconds(1);
+    assert_eq!(prune(&t.db, begun).await.unwrap(), 0, "nothing had ended by then");
+    assert_eq!(prune(&t.db, later).await.unwrap(), 2, "the first of two, and the one of a cluster that is gone");
+    let kept = async |cluster: &Cluster| {
+        let all = of_cluster(&t.db, &cluster.uuid, 10).await.unwrap();
+        all.iter().map(|operation| operation.number).collect::<Vec<_>>()
+    };
+    assert_eq!((kept(&cluster).await, kept(&idle).await, kept(&gone).await), (vec![2], vec![1], vec![]));
+    let third = insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap();
+    assert_eq!(third.number, 3);
+    assert_eq!(prune(&t.db, later).await.unwrap(), 1, "the last one has not ended, and the one before may go");
+    assert_eq!((kept(&cluster).await, kept(&idle).await), (vec![3], vec![1]));
 }
 
 async fn another_takes_its_place(t: TestDatabase) {
