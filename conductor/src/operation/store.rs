@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::row::{ActiveModel, Column, Entity};
 use super::{Fault, Operation, State};
-use crate::cluster::row as cluster;
+use crate::cluster::{Owner, row as cluster};
 use crate::column::{Moment, now};
 use crate::notification::{self, Outcome};
 use crate::{Error, Result};
@@ -323,6 +323,8 @@ pub struct Awaiting {
     pub cluster_uuid: String,
     /// That cluster's project.
     pub project_id: String,
+    /// Who owns that cluster's stacks.
+    pub act_as: Option<Owner>,
     /// Heat's identifier of the stack.
     pub stack_id: String,
     /// The engine's identifier of its workflow.
@@ -343,6 +345,7 @@ pub async fn awaiting_stacks(c: &impl ConnectionTrait) -> Result<Vec<Awaiting>> 
     let waiting = Entity::find()
         .select_only()
         .columns([Column::Uuid, Column::ClusterUuid, Column::ProjectId, Column::Instance, Column::ObservedStatus])
+        .column_as(cluster::Column::ActAs, "act_as")
         .column_as(Expr::expr(Func::coalesce([own(), clusters()])), "stack_id")
         .join(JoinType::InnerJoin, to_cluster())
         .filter(unended())

@@ -1,7 +1,7 @@
 //! Operations.
 
 use chrono::TimeDelta;
-use conductor::cluster::Cluster;
+use conductor::cluster::{Changes, Cluster, Owner};
 use conductor::column::now;
 use conductor::operation::store::{
     self, End, Observation, active, awaiting_stacks, begin_step, erase_token, find, finish, follow, insert, note,
@@ -255,9 +255,11 @@ async fn a_stack_is_followed_until_it_is_not(t: TestDatabase) {
     // An operation that awaits its cluster's stack has one to follow when that is known.
     begin_step(&t.db, &uuid, "cluster.create/await", 0).await.unwrap();
     assert_eq!(stacks().await, []);
-    let changes = conductor::cluster::Changes { stack_id: Some(Some("stack-1".into())), ..Default::default() };
+    let (stack_id, act_as) = (Some(Some("stack-1".into())), Some(Some(Owner::Requester)));
+    let changes = Changes { stack_id, act_as, ..Default::default() };
     conductor::cluster::store::change(&t.db, &cluster.uuid, changes).await.unwrap();
     assert_eq!(stacks().await, [("stack-1".to_owned(), None)]);
+    assert_eq!(awaiting_stacks(&t.db).await.unwrap()[0].act_as, Some(Owner::Requester));
     begin_step(&t.db, &uuid, "cluster.create/finish", 0).await.unwrap();
     assert_eq!(stacks().await, []);
     // One that follows a stack does so in every step, and forgets what was seen before.
