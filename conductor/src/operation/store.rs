@@ -169,6 +169,16 @@ pub async fn superseded(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<
     Ok(of.order_by_asc(Column::Number).all(c).await?)
 }
 
+/// The cluster's operations that had not ended at that moment, oldest first: those that may have done anything since.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn open_at(c: &impl ConnectionTrait, cluster_uuid: &str, at: Moment) -> Result<Vec<Operation>> {
+    let open = Condition::any().add(Column::FinishedAt.is_null()).add(Column::FinishedAt.gte(at));
+    let of = Entity::find().filter(Column::ClusterUuid.eq(cluster_uuid)).filter(open);
+    Ok(of.order_by_asc(Column::Number).all(c).await?)
+}
+
 /// The cluster's operations, newest first, at most `limit`.
 ///
 /// # Errors
@@ -235,8 +245,8 @@ pub async fn note(c: &impl ConnectionTrait, uuid: &str, change: impl FnOnce(&mut
     set_progress(c, uuid, progress).await
 }
 
-/// Notes that Heat is about to be asked for a stack, so that a delete which takes this operation's place knows that one
-/// may appear yet; false when the operation has ended, so that Heat must not be asked.
+/// Notes that Heat is about to be asked for a stack, so that a delete which follows this operation knows that one may
+/// appear yet; false when the operation has ended, so that Heat must not be asked.
 ///
 /// # Errors
 /// The database does not answer.

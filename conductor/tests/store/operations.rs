@@ -5,7 +5,8 @@ use conductor::cluster::{Changes, Cluster, Owner};
 use conductor::column::now;
 use conductor::operation::store::{
     self, End, Observation, active, awaiting_stacks, begin_step, erase_token, find, finish, follow, insert, note,
-    observe, of_cluster, overdue, prune, set_deadline, set_progress, supersede, superseded, unfinished, unfollow,
+    observe, of_cluster, open_at, overdue, prune, set_deadline, set_progress, supersede, superseded, unfinished,
+    unfollow,
 };
 use conductor::operation::{Operation, State};
 use conductor::{Kind, database};
@@ -27,6 +28,7 @@ on_every_database!(
     notes_are_added_to_each_other,
     a_deadline_moves_until_the_end,
     the_last_operation_of_a_living_cluster_is_kept,
+    what_was_open_at_a_moment_is_found_however_it_ended,
 );
 
 async fn the_active(t: &TestDatabase, cluster: &Cluster) -> Operation {
@@ -167,6 +169,22 @@ async fn another_takes_its_place(t: TestDatabase) {
     assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), std::slice::from_ref(&delete));
     finish(&t.db, &delete.uuid, End::succeeded()).await.unwrap();
     assert_eq!(supersede(&t.db, &cluster.uuid).await.unwrap(), []);
+}
+
+async fn what_was_open_at_a_moment_is_found_however_it_ended(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let begun = now();
+    let mut uuids = vec![the_active(&t, &cluster).await.uuid];
+    for end in [End::failed("X", "x", None), End::succeeded(), End { state: State::Superseded, ..End::succeeded() }] {
+        finish(&t.db, uuids.last().unwrap(), end).await.unwrap();
+        uuids.push(insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap().uuid);
+    }
+    let open_at = async |at| {
+        let open = open_at(&t.db, &cluster.uuid, at).await.unwrap();
+        open.into_iter().map(|operation| operation.uuid).collect::<Vec<_>>()
+    };
+    assert_eq!(open_at(begun).await, uuids);
+    assert_eq!(open_at(now() + TimeDelta::seconds(1)).await, uuids[3..]);
 }
 
 async fn observations_are_written_together(t: TestDatabase) {
