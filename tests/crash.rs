@@ -125,6 +125,16 @@ fn a_stack_whose_maker_was_killed_is_adopted() {
 /// Heat takes its time with a stack; meanwhile the process that asked for it is killed and the cluster deleted.
 #[test]
 fn a_stack_that_comes_after_the_delete_goes_too() {
+    a_stack_comes_late(false);
+}
+
+/// The same, when by then the create has failed because its time was over.
+#[test]
+fn a_stack_that_comes_after_its_create_failed_goes_too() {
+    a_stack_comes_late(true);
+}
+
+fn a_stack_comes_late(overdue: bool) {
     let relay = Relay::start();
     let mut service = Service::start(&[("JEROBOAM__KEYSTONE__AUTH_URL", &relay.auth_url())]);
     let token = CLOUD.token("demo");
@@ -132,7 +142,14 @@ fn a_stack_that_comes_after_the_delete_goes_too() {
     let cluster = service.cluster(&token, &service.template(&token, json!({})), json!({}));
     delayed.wait();
     service.kill();
+    if overdue {
+        service.write("UPDATE operation SET deadline = created_at");
+    }
     service.restart();
+    if overdue {
+        let shown = service.settled(&token, &cluster);
+        assert_eq!(shown["status"], "CREATE_FAILED", "{shown}");
+    }
     let answer = service.call(&token, "DELETE", &format!("/clusters/{cluster}"), None);
     assert_eq!(answer.status, 204, "{}", answer.text);
     wait_for("the delete to look for the stack", Duration::from_secs(60), || {
@@ -142,6 +159,20 @@ fn a_stack_that_comes_after_the_delete_goes_too() {
     service.absent(&token, &cluster);
     assert!(service.log().contains("the stack of the deleted cluster has come"), "it was there before");
     assert!(!CLOUD.census().to_string().contains(&cluster));
+}
+
+/// Heat has said no: there is nothing to come that a delete would have to wait for.
+#[test]
+fn a_refused_stack_is_not_waited_for() {
+    let relay = Relay::start();
+    let service = Service::start(&[("JEROBOAM__KEYSTONE__AUTH_URL", &relay.auth_url())]);
+    let token = CLOUD.token("demo");
+    relay.refuse("POST", "/stacks");
+    let cluster = service.cluster(&token, &service.template(&token, json!({})), json!({}));
+    let shown = service.settled(&token, &cluster);
+    assert_eq!(shown["status"], "CREATE_FAILED", "{shown}");
+    service.gone(&token, &cluster);
+    assert!(!service.log().contains("Heat may still make the stack"));
 }
 
 /// The trustee, the trust, the credential and the stack are made, and no answer says so.

@@ -163,6 +163,40 @@ fn a_token_s_time_runs_out() {
     service.gone(&token, &cluster);
 }
 
+/// One cluster's identity lists the stacks of its whole project: one that no longer serves stands in no other's way.
+#[test]
+fn a_lost_identity_blinds_no_other_cluster() {
+    let service = Service::start(&[("JEROBOAM__HEAT__GLOBAL_INDEX", "off")]);
+    let token = CLOUD.token("closed");
+    let template = service.template(&token, json!({"labels": {"node_reports": "false"}}));
+    let name = unique("blind");
+    let held = CLOUD.faults(vec![json!({"type": "OS::Nova::Server", "stack": name, "hold": true})]);
+    let first = service.cluster(&token, &template, json!({"name": name, "node_count": 0}));
+    let seen = |cluster: &str| {
+        let of = format!("WHERE step LIKE '%/await' AND observed_status IS NOT NULL AND cluster_uuid = '{cluster}'");
+        let count = format!("SELECT count(*) FROM operation {of}");
+        wait_for("the stack to be seen", Duration::from_secs(60), || {
+            (service.rows(&count) == json!([[1]])).then_some(())
+        });
+    };
+    seen(&first);
+    let trust = service.rows(&format!("SELECT trust_id FROM cluster WHERE uuid = '{first}'"));
+    let trusts = |id: &str| service.write(&format!("UPDATE cluster SET trust_id = '{id}' WHERE uuid = '{first}'"));
+    trusts("none");
+    // A name that the fault fits too, so that the stack is under way when it is looked for.
+    let second = service.cluster(&token, &template, json!({"name": format!("{name}-second"), "node_count": 0}));
+    seen(&second);
+    assert!(service.log().contains("trying another one's identity"));
+    trusts(trust[0][0].as_str().unwrap());
+    drop(held);
+    for cluster in [&first, &second] {
+        service.complete(&token, cluster);
+    }
+    for cluster in [&first, &second] {
+        service.gone(&token, cluster);
+    }
+}
+
 /// What the nodes of a requester's cluster hold opens, here, its certificates and its health, and nothing else.
 #[test]
 fn a_trustee_s_token_opens_its_cluster_s_certificates_and_tells_its_health_only() {

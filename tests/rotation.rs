@@ -323,6 +323,10 @@ fn credentials_are_replaced_or_stay() {
                 let second = credentials(&cluster);
                 assert_eq!(second.0.len() + second.1.len(), 1, "{second:?}");
                 assert_ne!(second, first);
+                // No other operation can come upon it by its name.
+                let by = "SELECT uuid FROM operation WHERE kind = 'credential.rotate' AND state = 'succeeded'";
+                let by = cluster.service.rows(by)[0][0].as_str().unwrap().to_owned();
+                assert!(second.0.iter().chain(&second.1).all(|made| made.contains(&by)), "{by}: {second:?}");
                 assert_ne!(sum(), Some(back));
                 assert_eq!(cluster.service.rows("SELECT count(*) FROM spare_credential"), json!([[0]]));
                 let tokens = "SELECT count(*) FROM operation WHERE token IS NOT NULL";

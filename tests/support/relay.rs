@@ -64,6 +64,8 @@ enum Fate {
     Held,
     /// Its answer is lost.
     Lost,
+    /// It is kept from the cloud and refused at once.
+    Refused,
 }
 
 /// What happens to the first request that fits.
@@ -82,7 +84,8 @@ impl Catch {
         let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = *stage == Stage::Waiting && method == self.method && path.ends_with(self.path);
         if fits {
-            *stage = if self.fate == Fate::Lost { Stage::Released } else { Stage::Caught };
+            let passes = matches!(self.fate, Fate::Lost | Fate::Refused);
+            *stage = if passes { Stage::Released } else { Stage::Caught };
         }
         fits
     }
@@ -195,6 +198,11 @@ impl Relay {
         Lost(self.catch(method, path, Fate::Lost))
     }
 
+    /// Answers the next request of that method, whose path ends so, with 403 in the cloud's place.
+    pub fn refuse(&self, method: &'static str, path: &'static str) {
+        drop(self.catch(method, path, Fate::Refused));
+    }
+
     /// Makes trouble for every request to that service, until the guard is dropped.
     pub fn trouble(&self, service: &str, trouble: Trouble) -> Troubled {
         let trouble = (CLOUD.about["ports"][service].as_u64().unwrap(), trouble);
@@ -254,11 +262,7 @@ fn serve(
             }
             return Ok(());
         }
-        Some(Trouble::Status(status)) => {
-            let body = r#"{"error": {"code": 500, "message": "An unexpected error.", "title": "Trouble"}}"#;
-            let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-            return connection.write_all((head + body).as_bytes());
-        }
+        Some(Trouble::Status(status)) => return fail(connection, status),
     }
 
     let path = target.split('?').next().unwrap_or_default();
@@ -268,6 +272,9 @@ fn serve(
         catch.changed.notify_all();
         Some(catch)
     };
+    if caught(&[Fate::Refused]).is_some() {
+        return fail(connection, 403);
+    }
     if let Some(catch) = caught(&[Fate::Delayed]) {
         catch.leaves(Stage::Caught, Duration::from_secs(120));
     }
@@ -305,6 +312,13 @@ fn serve(
     }
     connection.write_all(b"\r\n")?;
     connection.write_all(&body)
+}
+
+/// An error answer that the cloud has not given.
+fn fail(mut connection: &TcpStream, status: u16) -> std::io::Result<()> {
+    let body = r#"{"error": {"code": 500, "message": "An unexpected error.", "title": "Trouble"}}"#;
+    let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    connection.write_all((head + body).as_bytes())
 }
 
 /// Ports of the cloud have as many digits as each other, so none begins like another.

@@ -1,14 +1,17 @@
 //! Tokens that lie inside a cluster: of its trustee, and of its application credential.
 
-use conductor::cluster::{Changes, store};
+use conductor::cluster::{Changes, spare, store};
+use conductor::column::now;
 use serde_json::{Value, json};
 
 use super::cloud::{MEMBER, Service};
 
-/// Alice's token by a trust to the first cluster's trustee; an administrator's; one by the cluster's credential.
+/// Alice's token by a trust to the first cluster's trustee; an administrator's; one by the cluster's credential; one by
+/// the credential that is to take that one's place.
 const TRUSTEE: &str = "alice:p1:member,reader:trust=trustee-1";
 const ADMINS: &str = "alice:p1:admin,member,reader:trust=trustee-1";
 const CREDENTIAL: &str = "alice:p1:member,reader:credential=credential-1";
+const SPARE: &str = "alice:p1:member,reader:credential=credential-2";
 /// The same rights in the hands of somebody who is no cluster.
 const PERSON: &str = "alice:p1:member,reader:trust=bob";
 const PIPELINE: &str = "alice:p1:member,reader:credential=ci";
@@ -25,8 +28,18 @@ async fn a_token_from_inside_a_cluster_opens_that_clusters_certificates_only() {
         ..Default::default()
     };
     assert!(store::change(&service.api.conductor.db, &own, inside).await.unwrap());
+    let next = spare::Spare {
+        cluster_uuid: own.clone(),
+        operation_uuid: "operation".into(),
+        name: "credential".into(),
+        secret: None,
+        subject_id: Some("credential-2".into()),
+        trust_id: None,
+        created_at: now(),
+    };
+    spare::store::keep(&service.api.conductor.db, next).await.unwrap();
     let (template, csr) = (template["uuid"].as_str().unwrap(), json!({"cluster_uuid": own, "csr": "junk"}));
-    for who in [TRUSTEE, ADMINS, CREDENTIAL] {
+    for who in [TRUSTEE, ADMINS, CREDENTIAL, SPARE] {
         // Allowed: the keys are still to be made, and the request for a signature is none.
         assert_eq!(service.ask(who, &format!("GET /v1/certificates/{own}"), Value::Null).await.0, 404, "{who}");
         assert_eq!(service.ask(who, "POST /v1/certificates", csr.clone()).await.0, 400, "{who}");

@@ -6,7 +6,8 @@ use super::store;
 use crate::openstack::{Delegation, Identity};
 use crate::{Conductor, Result};
 
-/// The identity, with the cluster named whose trustee or application credential it acts by.
+/// The identity, with the cluster named whose trustee or application credential it acts by; while that is replaced, the
+/// new one and the old one are both the cluster's.
 ///
 /// Such a token lies inside that cluster, in the hands of whoever runs there, and carries the roles its controllers
 /// need; it must not open this service as its owner's own token does.

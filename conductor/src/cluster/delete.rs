@@ -110,14 +110,14 @@ async fn delete_stack(conductor: &Conductor, work: &Work) -> StepResult {
 }
 
 /// How long to wait for a stack that Heat was asked for and that is not there: this process may have been killed, or the
-/// connection lost, while Heat was still making its record. `of` says whose stack it is: of which nodegroup, or of the
-/// cluster itself.
+/// connection lost, while Heat was still making its record. However the operation that asked has ended, it had not when
+/// it asked. `of` says whose stack it is: of which nodegroup, or of the cluster itself.
 pub(crate) async fn may_appear(
     conductor: &Conductor,
     work: &Work,
     of: impl Fn(Option<&str>) -> bool,
 ) -> Result<Option<Duration>> {
-    let earlier = operation::store::superseded(&conductor.db, &work.cluster.uuid).await?;
+    let earlier = operation::store::open_at(&conductor.db, &work.cluster.uuid, now() - HEATS_LONGEST_ANSWER).await?;
     let earlier = earlier.iter().filter(|old| of(old.nodegroup_uuid.as_deref()));
     let asked = earlier.filter_map(|old| old.progress.as_ref()?.get("submitting")?.as_i64()).max();
     let left = asked.map_or(0, |asked| asked + HEATS_LONGEST_ANSWER.num_seconds() - now().timestamp());

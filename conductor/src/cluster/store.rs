@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, UnionType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
-    EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QueryResult, QuerySelect, RelationDef, Select,
+    EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, RelationDef,
+    Select,
 };
 
 use super::row::{ActiveModel, Column, Entity};
+use super::spare::row as spare;
 use super::{Changes, Cluster, HealthStatus, NewCluster, Status, View};
 use crate::cluster_template::row as cluster_template;
 use crate::cluster_template::store::unless_absent;
@@ -30,24 +32,30 @@ pub async fn find(c: &impl ConnectionTrait, scope: &Scope, ident: &str) -> Resul
     one(named(scope, ident)?.limit(2).all(c).await?, ident)
 }
 
-/// The UUID of the cluster with that trustee.
+/// The UUID of the cluster with that trustee, be it in use, not yet, or no more.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn of_trustee(c: &impl ConnectionTrait, user_id: &str) -> Result<Option<String>> {
-    uuid_where(c, Column::TrusteeUserId.eq(user_id)).await
+    with_inside(c, Column::TrusteeUserId, user_id).await
 }
 
-/// The UUID of the cluster with that application credential inside.
+/// The UUID of the cluster with that application credential inside, be it in use, not yet, or no more.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn of_credential(c: &impl ConnectionTrait, credential_id: &str) -> Result<Option<String>> {
-    uuid_where(c, Column::CredentialId.eq(credential_id)).await
+    with_inside(c, Column::CredentialId, credential_id).await
 }
 
-async fn uuid_where(c: &impl ConnectionTrait, which: Expr) -> Result<Option<String>> {
-    Ok(Entity::find().select_only().column(Column::Uuid).filter(which).into_tuple().one(c).await?)
+/// The UUID of the cluster that has this in that column, or for its spare credential. One query, because requests wait
+/// for it, in two parts, so that the first finds its index; the second reads what is being replaced now: little.
+async fn with_inside(c: &impl ConnectionTrait, column: Column, id: &str) -> Result<Option<String>> {
+    let spare = spare::Entity::find().select_only().column(spare::Column::ClusterUuid);
+    let spare = spare.filter(spare::Column::SubjectId.eq(id)).into_query();
+    let mut found = Entity::find().select_only().column(Column::Uuid).filter(column.eq(id));
+    QuerySelect::query(&mut found).union(UnionType::All, spare);
+    Ok(found.into_tuple().one(c).await?)
 }
 
 /// Like [`find`], with what a cluster is shown with; two queries.

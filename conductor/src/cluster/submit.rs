@@ -5,7 +5,7 @@ use drivers::Stack;
 use super::{Changes, Cluster, name, spec};
 use crate::openstack::{self, Session, heat};
 use crate::operation::{self, Code, Failure, Fault, Next, StepResult, Work};
-use crate::{Conductor, Error, database};
+use crate::{Conductor, Error, Result, database};
 
 /// Submits the stack, or adopts the one that an earlier try of this step made.
 pub(super) async fn submit(conductor: &Conductor, work: &Work) -> StepResult {
@@ -51,8 +51,21 @@ pub(crate) async fn handed_over(
                 None => Err(Failure::Later(error.into())),
             }
         }
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            if !error.is_transient() && error.kind != openstack::Kind::Protocol {
+                refused(conductor, work).await?;
+            }
+            Err(error.into())
+        }
     }
+}
+
+/// Heat has refused the stack, so that of this request none will come: what is noted is again what an earlier try noted
+/// whose answer was lost, if there was one.
+async fn refused(conductor: &Conductor, work: &Work) -> Result<()> {
+    let earlier = work.operation.progress.as_ref().map(|progress| progress["submitting"].clone());
+    let noted = |progress: &mut serde_json::Value| progress["submitting"] = earlier.unwrap_or_default();
+    operation::store::note(&conductor.db, &work.operation.uuid, noted).await.map(drop)
 }
 
 async fn adopted(work: &Work, session: &Session, name: &str, id: String) -> Result<String, Failure> {

@@ -1,16 +1,16 @@
 //! Queries on operations.
 
 use sea_orm::prelude::Json;
-use sea_orm::sea_query::{CaseStatement, Expr, Func};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, Func, Query};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
-    JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, SqlErr,
+    JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, SqlErr,
 };
 use uuid::Uuid;
 
 use super::row::{ActiveModel, Column, Entity};
 use super::{Fault, Operation, State};
-use crate::cluster::row as cluster;
+use crate::cluster::{Owner, row as cluster};
 use crate::column::{Moment, now};
 use crate::notification::{self, Outcome};
 use crate::{Error, Result};
@@ -169,6 +169,16 @@ pub async fn superseded(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<
     Ok(of.order_by_asc(Column::Number).all(c).await?)
 }
 
+/// The cluster's operations that had not ended at that moment, oldest first: those that may have done anything since.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn open_at(c: &impl ConnectionTrait, cluster_uuid: &str, at: Moment) -> Result<Vec<Operation>> {
+    let open = Condition::any().add(Column::FinishedAt.is_null()).add(Column::FinishedAt.gte(at));
+    let of = Entity::find().filter(Column::ClusterUuid.eq(cluster_uuid)).filter(open);
+    Ok(of.order_by_asc(Column::Number).all(c).await?)
+}
+
 /// The cluster's operations, newest first, at most `limit`.
 ///
 /// # Errors
@@ -235,8 +245,8 @@ pub async fn note(c: &impl ConnectionTrait, uuid: &str, change: impl FnOnce(&mut
     set_progress(c, uuid, progress).await
 }
 
-/// Notes that Heat is about to be asked for a stack, so that a delete which takes this operation's place knows that one
-/// may appear yet; false when the operation has ended, so that Heat must not be asked.
+/// Notes that Heat is about to be asked for a stack, so that a delete which follows this operation knows that one may
+/// appear yet; false when the operation has ended, so that Heat must not be asked.
 ///
 /// # Errors
 /// The database does not answer.
@@ -323,6 +333,8 @@ pub struct Awaiting {
     pub cluster_uuid: String,
     /// That cluster's project.
     pub project_id: String,
+    /// Who owns that cluster's stacks.
+    pub act_as: Option<Owner>,
     /// Heat's identifier of the stack.
     pub stack_id: String,
     /// The engine's identifier of its workflow.
@@ -337,16 +349,15 @@ pub struct Awaiting {
 /// # Errors
 /// The database does not answer.
 pub async fn awaiting_stacks(c: &impl ConnectionTrait) -> Result<Vec<Awaiting>> {
-    let cluster: RelationDef =
-        Entity::belongs_to(cluster::Entity).from(Column::ClusterUuid).to(cluster::Column::Uuid).into();
     let own = || Expr::col((Entity, Column::StackId));
     let clusters = || Expr::col((cluster::Entity, cluster::Column::StackId));
     let awaits = Condition::all().add(Column::Step.ends_with("/await")).add(cluster::Column::StackId.is_not_null());
     let waiting = Entity::find()
         .select_only()
         .columns([Column::Uuid, Column::ClusterUuid, Column::ProjectId, Column::Instance, Column::ObservedStatus])
+        .column_as(cluster::Column::ActAs, "act_as")
         .column_as(Expr::expr(Func::coalesce([own(), clusters()])), "stack_id")
-        .join(JoinType::InnerJoin, cluster)
+        .join(JoinType::InnerJoin, to_cluster())
         .filter(unended())
         .filter(Condition::any().add(Column::StackId.is_not_null()).add(awaits));
     Ok(waiting.order_by_asc(Column::Id).into_model::<Awaiting>().all(c).await?)
@@ -432,12 +443,29 @@ pub async fn supersede(c: &impl ConnectionTrait, cluster_uuid: &str) -> Result<V
     Ok(superseded)
 }
 
-/// Forgets operations that ended before `before` and returns how many; their clusters may live on.
+/// Forgets operations that ended before `before` and returns how many. The last one of a cluster that lives on stays:
+/// from its number the next one counts, and no number may come twice.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn prune(c: &impl ConnectionTrait, before: Moment) -> Result<u64> {
-    Ok(Entity::delete_many().filter(Column::FinishedAt.lt(before)).exec(c).await?.rows_affected)
+    let last = Entity::find()
+        .select_only()
+        .column(Column::ClusterUuid)
+        .column_as(Column::Number.max(), "number")
+        .join(JoinType::InnerJoin, to_cluster())
+        .group_by(Column::ClusterUuid)
+        .into_query();
+    // By way of a table of its own: not every database lets a statement delete from the table that it selects from.
+    let last = Query::select().columns([Column::ClusterUuid, Column::Number]).from_subquery(last, "last").take();
+    let own = Expr::tuple([Expr::col((Entity, Column::ClusterUuid)), Expr::col((Entity, Column::Number))]);
+    let over = Entity::delete_many().filter(Column::FinishedAt.lt(before)).filter(own.not_in_subquery(last));
+    Ok(over.exec(c).await?.rows_affected)
+}
+
+/// From an operation to its cluster, which may be gone.
+fn to_cluster() -> RelationDef {
+    Entity::belongs_to(cluster::Entity).from(Column::ClusterUuid).to(cluster::Column::Uuid).into()
 }
 
 async fn set(c: &impl ConnectionTrait, uuid: &str, row: ActiveModel) -> Result<bool> {

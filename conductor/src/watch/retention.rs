@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::column::now;
 use crate::operation::store;
-use crate::{Conductor, Result};
+use crate::{Conductor, Result, database};
 
 /// How often there is a look.
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 /// How long an ended workflow's history is kept; its operation says what matters.
 const HISTORIES: Duration = Duration::from_secs(24 * 3600);
 
-/// How long an ended operation is kept.
+/// How long an ended operation is kept; a living cluster's last one is kept longer.
 const OPERATIONS: TimeDelta = TimeDelta::days(30);
 
 /// Workflows forgotten at once.
@@ -36,7 +36,8 @@ pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) 
 }
 
 async fn forget(conductor: &Conductor) -> Result<()> {
-    let operations = store::prune(&conductor.db, now() - OPERATIONS).await?;
+    let before = now() - OPERATIONS;
+    let operations = database::retry(|| store::prune(&conductor.db, before)).await?;
     let mut workflows = 0;
     if let Some(engine) = conductor.engine.get() {
         loop {

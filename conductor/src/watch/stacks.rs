@@ -3,26 +3,28 @@
 //! One conductor among all holds the lease and lists: once for the whole cloud where Heat grants its global index, else
 //! once per project with work in flight. What it sees goes on record, and operations whose stack has settled are woken.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{self, name};
+use crate::cluster::{self, Owner, name};
 use crate::column::now;
 use crate::config::GlobalIndex;
 use crate::openstack::heat::{self, Listed, Which};
 use crate::openstack::{self, Session};
 use crate::operation::store::{self, Awaiting, Observation};
 use crate::scope::Scope;
-use crate::{Conductor, Error, Result, lease};
+use crate::{Conductor, Result, lease};
 
 /// How long the lease outlives its holder's last tick.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// As many identifiers as surely fit into a URL, which many a server bounds at 8 KiB.
 const NAMED: usize = 100;
+/// As many identities as are tried for one listing: one that no longer serves costs a login each time.
+const IDENTITIES: usize = 5;
 
 pub(crate) async fn run(conductor: Arc<Conductor>, shutdown: CancellationToken) {
     let holder = super::holder();
@@ -144,12 +146,37 @@ async fn per_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Vec<Observ
     seen
 }
 
+/// Lists by the first identity that serves. When Keystone or Heat is away, no other identity would help.
 async fn in_project(conductor: &Conductor, awaiting: &[Awaiting]) -> Result<HashMap<String, Listed>> {
-    let Some(first) = awaiting.first() else { return Ok(HashMap::new()) };
-    let cluster = cluster::store::find(&conductor.db, &Scope::All, &first.cluster_uuid).await?;
-    let operation = store::find(&conductor.db, &first.uuid).await?;
-    let session = cluster::authority::acting(conductor, &cluster, operation.as_ref()).await?;
-    listed(&session, awaiting, false).await.map_err(Error::from)
+    let mut left = identities(awaiting).into_iter().peekable();
+    while let Some(one) = left.next() {
+        let cluster = cluster::store::find(&conductor.db, &Scope::All, &one.cluster_uuid).await?;
+        let operation = store::find(&conductor.db, &one.uuid).await?;
+        let listing = async {
+            let session = cluster::authority::acting(conductor, &cluster, operation.as_ref()).await?;
+            listed(&session, awaiting, false).await
+        };
+        match listing.await {
+            Ok(stacks) => return Ok(stacks),
+            Err(error) if error.is_transient() || left.peek().is_none() => return Err(error.into()),
+            Err(error) => tracing::warn!(
+                cluster = %cluster.uuid, error = %error,
+                "the project's stacks cannot be listed for this cluster; trying another one's identity"
+            ),
+        }
+    }
+    Ok(HashMap::new())
+}
+
+/// An operation for each identity that may list the stacks, at most [`IDENTITIES`]: the service's user is one, and
+/// every cluster whose stacks its requester owns has one of its own.
+fn identities(awaiting: &[Awaiting]) -> Vec<&Awaiting> {
+    let mut known = HashSet::new();
+    let of = awaiting.iter().filter(|one| {
+        let own = one.act_as == Some(Owner::Requester);
+        known.insert(own.then_some(one.cluster_uuid.as_str()))
+    });
+    of.take(IDENTITIES).collect()
 }
 
 /// What changed since the last look; a stack that the listing lacks is gone.
@@ -190,6 +217,7 @@ mod tests {
             uuid: format!("op-{stack}"),
             cluster_uuid: "c".into(),
             project_id: "p".into(),
+            act_as: None,
             stack_id: stack.into(),
             instance: "i".into(),
             observed_status: observed.map(str::to_owned),
@@ -217,6 +245,19 @@ mod tests {
         let ids = vec!["2f1c0b9a-0000-4000-8000-000000000000"; NAMED + 1];
         assert!(matches!(which(&ids[..NAMED]), Which::These(these) if these.len() == NAMED));
         assert!(matches!(which(&ids), Which::Tagged([name::TAG])));
+    }
+
+    #[test]
+    fn each_identity_is_tried_once_and_a_few_of_them_at_most() {
+        let of = |cluster: &str, owner| Awaiting { cluster_uuid: cluster.into(), act_as: owner, ..awaiting("s", None) };
+        let (service, requester) = (Some(Owner::Service), Some(Owner::Requester));
+        let all = [("a", service), ("b", requester), ("b", requester), ("c", None), ("d", requester)];
+        let all = all.map(|(cluster, owner)| of(cluster, owner));
+        let tried: Vec<_> = identities(&all).into_iter().map(|one| one.cluster_uuid.as_str()).collect();
+        assert_eq!(tried, ["a", "b", "d"]);
+        let many: Vec<_> = (0..3 * IDENTITIES).map(|number| of(&number.to_string(), requester)).collect();
+        assert_eq!(identities(&many).len(), IDENTITIES);
+        assert!(identities(&[]).is_empty());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Operations.
 
 use chrono::TimeDelta;
-use conductor::cluster::Cluster;
+use conductor::cluster::{Changes, Cluster, Owner};
 use conductor::column::now;
 use conductor::operation::store::{
     self, End, Observation, active, awaiting_stacks, begin_step, erase_token, find, finish, follow, insert, note,
-    observe, of_cluster, overdue, prune, set_deadline, set_progress, supersede, superseded, unfinished, unfollow,
+    observe, of_cluster, open_at, overdue, prune, set_deadline, set_progress, supersede, superseded, unfinished,
+    unfollow,
 };
 use conductor::operation::{Operation, State};
 use conductor::{Kind, database};
@@ -26,6 +27,8 @@ on_every_database!(
     a_stack_is_followed_until_it_is_not,
     notes_are_added_to_each_other,
     a_deadline_moves_until_the_end,
+    the_last_operation_of_a_living_cluster_is_kept,
+    what_was_open_at_a_moment_is_found_however_it_ended,
 );
 
 async fn the_active(t: &TestDatabase, cluster: &Cluster) -> Operation {
@@ -115,10 +118,36 @@ async fn the_end_is_written_once(t: TestDatabase) {
     assert_eq!((ended.code.as_deref(), ended.message.as_deref()), (Some("QUOTA"), Some("No room")));
     assert_eq!(ended.fault, Some(fault));
     assert!(ended.finished_at.is_some());
+}
 
-    assert_eq!(prune(&t.db, ended.created_at).await.unwrap(), 0);
-    assert_eq!(prune(&t.db, now() + TimeDelta::seconds(1)).await.unwrap(), 1);
-    assert_eq!(find(&t.db, &uuid).await.unwrap(), None);
+/// Else its numbers would begin anew, and with them the names of workflows that have ended.
+async fn the_last_operation_of_a_living_cluster_is_kept(t: TestDatabase) {
+    let template = sample::kept_template(&t.db, "p1").await;
+    let [cluster, idle, gone] = [
+        sample::kept_cluster(&t.db, "c", &template, "p1").await,
+        sample::kept_cluster(&t.db, "idle", &template, "p1").await,
+        sample::kept_cluster(&t.db, "gone", &template, "p1").await,
+    ];
+    let begun = now();
+    for ended in [&cluster, &idle, &gone] {
+        finish(&t.db, &the_active(&t, ended).await.uuid, End::succeeded()).await.unwrap();
+    }
+    let second = insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap();
+    finish(&t.db, &second.uuid, End::succeeded()).await.unwrap();
+    assert!(conductor::cluster::store::remove(&t.db, &gone.uuid).await.unwrap());
+
+    let later = now() + TimeDelta::seconds(1);
+    assert_eq!(prune(&t.db, begun).await.unwrap(), 0, "nothing had ended by then");
+    assert_eq!(prune(&t.db, later).await.unwrap(), 2, "the first of two, and the one of a cluster that is gone");
+    let kept = async |cluster: &Cluster| {
+        let all = of_cluster(&t.db, &cluster.uuid, 10).await.unwrap();
+        all.iter().map(|operation| operation.number).collect::<Vec<_>>()
+    };
+    assert_eq!((kept(&cluster).await, kept(&idle).await, kept(&gone).await), (vec![2], vec![1], vec![]));
+    let third = insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap();
+    assert_eq!(third.number, 3);
+    assert_eq!(prune(&t.db, later).await.unwrap(), 1, "the last one has not ended, and the one before may go");
+    assert_eq!((kept(&cluster).await, kept(&idle).await), (vec![3], vec![1]));
 }
 
 async fn another_takes_its_place(t: TestDatabase) {
@@ -140,6 +169,22 @@ async fn another_takes_its_place(t: TestDatabase) {
     assert_eq!(active(&t.db, &cluster.uuid).await.unwrap(), std::slice::from_ref(&delete));
     finish(&t.db, &delete.uuid, End::succeeded()).await.unwrap();
     assert_eq!(supersede(&t.db, &cluster.uuid).await.unwrap(), []);
+}
+
+async fn what_was_open_at_a_moment_is_found_however_it_ended(t: TestDatabase) {
+    let cluster = a_cluster(&t).await;
+    let begun = now();
+    let mut uuids = vec![the_active(&t, &cluster).await.uuid];
+    for end in [End::failed("X", "x", None), End::succeeded(), End { state: State::Superseded, ..End::succeeded() }] {
+        finish(&t.db, uuids.last().unwrap(), end).await.unwrap();
+        uuids.push(insert(&t.db, sample::operation(&cluster, "cluster.update")).await.unwrap().uuid);
+    }
+    let open_at = async |at| {
+        let open = open_at(&t.db, &cluster.uuid, at).await.unwrap();
+        open.into_iter().map(|operation| operation.uuid).collect::<Vec<_>>()
+    };
+    assert_eq!(open_at(begun).await, uuids);
+    assert_eq!(open_at(now() + TimeDelta::seconds(1)).await, uuids[3..]);
 }
 
 async fn observations_are_written_together(t: TestDatabase) {
@@ -228,9 +273,11 @@ async fn a_stack_is_followed_until_it_is_not(t: TestDatabase) {
     // An operation that awaits its cluster's stack has one to follow when that is known.
     begin_step(&t.db, &uuid, "cluster.create/await", 0).await.unwrap();
     assert_eq!(stacks().await, []);
-    let changes = conductor::cluster::Changes { stack_id: Some(Some("stack-1".into())), ..Default::default() };
+    let (stack_id, act_as) = (Some(Some("stack-1".into())), Some(Some(Owner::Requester)));
+    let changes = Changes { stack_id, act_as, ..Default::default() };
     conductor::cluster::store::change(&t.db, &cluster.uuid, changes).await.unwrap();
     assert_eq!(stacks().await, [("stack-1".to_owned(), None)]);
+    assert_eq!(awaiting_stacks(&t.db).await.unwrap()[0].act_as, Some(Owner::Requester));
     begin_step(&t.db, &uuid, "cluster.create/finish", 0).await.unwrap();
     assert_eq!(stacks().await, []);
     // One that follows a stack does so in every step, and forgets what was seen before.

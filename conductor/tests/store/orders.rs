@@ -1,8 +1,11 @@
 //! Orders of nodes with their answers, key pairs that are being introduced, spare credentials.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use conductor::Kind as ErrorKind;
 use conductor::certificate;
-use conductor::cluster::{Cluster, spare};
+use conductor::cluster::{Changes, Cluster, spare};
 use conductor::column::{StringList, now};
 use conductor::node::Phase;
 use conductor::order::{Answer, Kind, Order, State, store};
@@ -17,6 +20,7 @@ on_every_database!(
     a_generation_is_in_force_when_it_is_put_there,
     a_private_key_goes_and_its_certificate_stays,
     a_spare_credential_is_kept_in_place_of_the_last,
+    a_credential_tells_its_cluster_in_one_query,
     prefixes_name_the_stack_and_all_nodegroups,
     all_of_it_goes_with_the_cluster,
 );
@@ -130,9 +134,8 @@ async fn a_private_key_goes_and_its_certificate_stays(t: TestDatabase) {
     assert_eq!(left.certificate, pair.certificate);
 }
 
-async fn a_spare_credential_is_kept_in_place_of_the_last(t: TestDatabase) {
-    let cluster = cluster(&t).await;
-    let mut kept = spare::Spare {
+fn a_spare_of(cluster: &Cluster) -> spare::Spare {
+    spare::Spare {
         cluster_uuid: cluster.uuid.clone(),
         operation_uuid: sample::uuid(),
         name: "one".into(),
@@ -140,7 +143,42 @@ async fn a_spare_credential_is_kept_in_place_of_the_last(t: TestDatabase) {
         subject_id: None,
         trust_id: None,
         created_at: now(),
-    };
+    }
+}
+
+/// Whichever of its two it is, while one takes the other's place.
+async fn a_credential_tells_its_cluster_in_one_query(mut t: TestDatabase) {
+    use conductor::cluster::store::{change, of_credential, of_trustee};
+    let cluster = cluster(&t).await;
+    let other = sample::kept_cluster(&t.db, "other", &sample::kept_template(&t.db, "p1").await, "p1").await;
+    let text = |text: &str| Some(Some(text.to_owned()));
+    let own = Changes { credential_id: text("credential"), trustee_user_id: text("trustee"), ..Default::default() };
+    assert!(change(&t.db, &cluster.uuid, own).await.unwrap());
+    let kept = spare::Spare { subject_id: Some("spare".into()), ..a_spare_of(&cluster) };
+    spare::store::keep(&t.db, kept).await.unwrap();
+    spare::store::keep(&t.db, a_spare_of(&other)).await.unwrap();
+
+    let queries = Arc::new(AtomicUsize::new(0));
+    let counted = queries.clone();
+    t.db.set_metric_callback(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let uuid = Some(cluster.uuid.clone());
+    assert_eq!(of_credential(&t.db, "credential").await.unwrap(), uuid);
+    assert_eq!(of_credential(&t.db, "spare").await.unwrap(), uuid);
+    assert_eq!(of_trustee(&t.db, "trustee").await.unwrap(), uuid);
+    assert_eq!(of_trustee(&t.db, "spare").await.unwrap(), uuid);
+    assert_eq!(queries.load(Ordering::Relaxed), 4);
+    assert_eq!(of_credential(&t.db, "trustee").await.unwrap(), None);
+    assert_eq!(of_trustee(&t.db, "credential").await.unwrap(), None);
+    spare::store::forget(&t.db, &cluster.uuid).await.unwrap();
+    assert_eq!(of_credential(&t.db, "spare").await.unwrap(), None);
+    assert_eq!(of_trustee(&t.db, "spare").await.unwrap(), None);
+}
+
+async fn a_spare_credential_is_kept_in_place_of_the_last(t: TestDatabase) {
+    let cluster = cluster(&t).await;
+    let mut kept = a_spare_of(&cluster);
     spare::store::keep(&t.db, kept.clone()).await.unwrap();
     kept.subject_id = Some("subject".into());
     kept.trust_id = Some("trust".into());

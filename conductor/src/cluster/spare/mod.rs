@@ -44,12 +44,13 @@ pub(super) async fn make(conductor: &Conductor, work: &Work) -> Result<Spare, Fa
     Ok(spare)
 }
 
-/// The row of a credential that does not exist yet; the operation's number makes its name.
+/// The row of a credential that does not exist yet. The operation's UUID makes its name, which therefore no other
+/// credential ever has: what is found by that name at Keystone was made by an earlier try of the same operation.
 fn begin(conductor: &Conductor, work: &Work) -> Result<Spare> {
-    let (cluster, number) = (&work.cluster, work.operation.number);
+    let (cluster, operation) = (&work.cluster, &work.operation.uuid);
     let name = match cluster.act_as {
-        Some(Owner::Requester) => format!("{}_{number}", authority::trustee_name(cluster)),
-        _ => format!("{}-{number}", credential::name(&cluster.uuid)),
+        Some(Owner::Requester) => format!("{}_{operation}", authority::trustee_name(cluster)),
+        _ => format!("{}-{operation}", credential::name(&cluster.uuid)),
     };
     Ok(Spare {
         cluster_uuid: cluster.uuid.clone(),
