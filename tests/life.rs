@@ -186,11 +186,18 @@ fn a_silent_node_is_named_when_the_time_is_over() {
     let template = service.template(&token, json!({}));
     let name = unique("silent");
     let _nodes = CLOUD.nodes(vec![json!({"name": format!("{name}.*-worker-1"), "silent": true})]);
-    let cluster = service.cluster(&token, &template, json!({"name": name, "node_count": 2, "create_timeout": 2}));
+    let cluster = service.cluster(&token, &template, json!({"name": name, "node_count": 2, "create_timeout": 20}));
+    wait_for("everything else to be well", Duration::from_secs(600), || {
+        let well = "SELECT (SELECT count(*) FROM node WHERE phase = 'ready'), observed_status FROM operation";
+        (service.rows(well) == json!([[2, "CREATE_COMPLETE"]])).then_some(())
+    });
+    // As if all of it had been a while ago.
+    let earlier = |column: &str| format!("{column} = strftime('%Y-%m-%dT%H:%M:%f+00:00', {column}, '-20 minutes')");
+    service.write(&format!("UPDATE operation SET {}, {}", earlier("created_at"), earlier("deadline")));
     let shown = service.settled(&token, &cluster);
     assert_eq!(shown["status"], "CREATE_FAILED");
     let reason = shown["status_reason"].as_str().unwrap();
-    for part in ["2 minutes)", "CREATE_COMPLETE", "-worker-1 (never reported)", "[timed-out]"] {
+    for part in ["20 minutes)", "CREATE_COMPLETE", "-worker-1 (never reported)", "[timed-out]"] {
         assert!(reason.contains(part), "{reason}");
     }
     assert!(!reason.contains("-worker-0") && !reason.contains("-master-0"), "{reason}");

@@ -169,6 +169,16 @@ impl Machine {
     }
 }
 
+/// How many machines are away at the same time. They are asked one after the other, so that one may come back before
+/// the next one goes: of several, those count that are away still when they are asked again the other way round.
+pub(crate) fn away_at_once(machines: &[Machine], is_away: impl Fn(&Machine) -> bool) -> usize {
+    let away: Vec<&Machine> = machines.iter().filter(|machine| is_away(machine)).collect();
+    if away.len() < 2 {
+        return away.len();
+    }
+    away.iter().rev().filter(|machine| is_away(machine)).count().max(1)
+}
+
 impl Drop for Rig {
     fn drop(&mut self) {
         if std::thread::panicking() {

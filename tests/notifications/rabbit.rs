@@ -2,13 +2,14 @@
 //!
 //! Needs Debian's `rabbitmq-server`; where it is missing the test fails.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::support::cloud::CLOUD;
+use super::support::ports::Port;
 use super::support::wait_for;
 
 const PROGRAM: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -34,7 +35,7 @@ openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 
 
 pub(crate) struct Rabbit {
     home: tempfile::TempDir,
-    ports: [u16; 4],
+    ports: [Port; 4],
     keeper: Option<Child>,
 }
 
@@ -42,9 +43,7 @@ impl Rabbit {
     /// A broker that does not run yet.
     pub(crate) fn absent() -> Self {
         assert!(Path::new(PROGRAM).exists(), "apt-get install rabbitmq-server");
-        // All at once, so that they differ.
-        let free = [0; 4].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-        let ports = free.map(|listener| listener.local_addr().unwrap().port());
+        let ports = [(); 4].map(|()| Port::free());
         let home = tempfile::tempdir().unwrap();
         let made = Command::new("bash").args(["-c", CERTIFICATES]).current_dir(&home).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -52,7 +51,7 @@ impl Rabbit {
         let tls = format!(
             "listeners.ssl.1 = 127.0.0.1:{}\nssl_options.cacertfile = {}\nssl_options.certfile = {}\n\
              ssl_options.keyfile = {}\nssl_options.verify = verify_none\nssl_options.fail_if_no_peer_cert = false\n",
-            ports[3],
+            ports[3].number,
             inside("ca.crt"),
             inside("server.crt"),
             inside("server.key"),
@@ -68,19 +67,19 @@ impl Rabbit {
 
     /// Its address for connections with TLS.
     pub(crate) fn tls_url(&self) -> String {
-        format!("amqps://guest:guest@localhost:{}/", self.ports[3])
+        format!("amqps://guest:guest@localhost:{}/", self.ports[3].number)
     }
 
     /// Its address, in the words of that program.
     pub(crate) fn url(&self, scheme: &str) -> String {
-        format!("{scheme}://guest:guest@127.0.0.1:{}/", self.ports[0])
+        format!("{scheme}://guest:guest@127.0.0.1:{}/", self.ports[0].number)
     }
 
     /// Starts it, with whatever it kept, and waits until it takes connections.
     pub(crate) fn start(&mut self) {
         let home = self.home.path();
         let inside = |name: &str| home.join(name).to_str().unwrap().to_owned();
-        let [port, peers, mapper, _] = self.ports.map(|port| port.to_string());
+        let [port, peers, mapper, _] = self.ports.each_ref().map(|port| port.number.to_string());
         let mut keeper = Command::new("bash");
         keeper.args(["-c", KEEPER, "keeper", PROGRAM]).current_dir(home).process_group(0).stdin(Stdio::piped()).envs([
             ("HOME", home.to_str().unwrap().to_owned()),
@@ -101,7 +100,7 @@ impl Rabbit {
         ]);
         self.keeper = Some(keeper.spawn().unwrap());
         wait_for("RabbitMQ to take connections", Duration::from_secs(90), || {
-            TcpStream::connect(("127.0.0.1", self.ports[0])).ok()
+            TcpStream::connect(("127.0.0.1", self.ports[0].number)).ok()
         });
     }
 
@@ -109,7 +108,8 @@ impl Rabbit {
     pub(crate) fn delete_queue(&self, name: &str) {
         let script = "import amqp, sys\nwith amqp.Connection(sys.argv[1]) as broker:\n    broker.channel().queue_delete(sys.argv[2])";
         let mut python = Command::new(CLOUD.text("/paths/python"));
-        let deleted = python.args(["-c", script, &format!("127.0.0.1:{}", self.ports[0]), name]).output().unwrap();
+        let broker = format!("127.0.0.1:{}", self.ports[0].number);
+        let deleted = python.args(["-c", script, &broker, name]).output().unwrap();
         assert!(deleted.status.success(), "{}", String::from_utf8_lossy(&deleted.stderr));
     }
 
@@ -119,7 +119,7 @@ impl Rabbit {
         drop(keeper.stdin.take());
         keeper.wait().unwrap();
         wait_for("RabbitMQ to be gone", Duration::from_secs(30), || {
-            TcpStream::connect(("127.0.0.1", self.ports[0])).is_err().then_some(())
+            TcpStream::connect(("127.0.0.1", self.ports[0].number)).is_err().then_some(())
         });
     }
 }

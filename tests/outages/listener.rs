@@ -81,7 +81,9 @@ fn a_request_that_takes_too_long_is_given_up() {
 fn a_slow_body_is_cut_off() {
     let service = Service::start(&[("JEROBOAM__API__REQUEST_TIMEOUT_S", "2")]);
     let token = CLOUD.token("demo");
-    assert_eq!(service.call(&token, "GET", "/clusters", None).status, 200);
+    wait_for("the token to be known", Duration::from_secs(30), || {
+        (service.call(&token, "GET", "/clusters", None).status == 200).then_some(())
+    });
     let mut stream = wire::connect(&service);
     let headers = [("x-auth-token", token.as_str()), ("content-type", "application/json")];
     stream.write_all(wire::head("POST", "/v1/clusters", &headers, 1000).as_bytes()).unwrap();

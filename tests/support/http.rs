@@ -29,8 +29,13 @@ impl Answer {
 pub(super) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
-static CLIENT: LazyLock<reqwest::Client> =
-    LazyLock::new(|| reqwest::Client::builder().timeout(Duration::from_secs(90)).no_proxy().build().unwrap());
+/// Servers close connections that were idle for ten seconds: a request that meets that would fail.
+pub(super) const IDLE: Duration = Duration::from_secs(4);
+
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    let limited = reqwest::Client::builder().timeout(Duration::from_secs(90)).pool_idle_timeout(IDLE);
+    limited.no_proxy().build().unwrap()
+});
 
 pub fn request(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
     try_request(method, url, headers, body).unwrap_or_else(|error| panic!("{method} {url}: {error}"))

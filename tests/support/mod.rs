@@ -6,6 +6,9 @@
 
 pub mod cloud;
 pub mod http;
+#[path = "../../conductor/tests/support/ports.rs"]
+#[allow(clippy::duplicate_mod, reason = "a database server of the same test program has a copy")]
+pub mod ports;
 pub mod relay;
 pub mod service;
 pub mod shape;

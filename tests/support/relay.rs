@@ -10,11 +10,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::cloud::CLOUD;
-use super::http::RUNTIME;
+use super::http::{IDLE, RUNTIME};
 
 /// Redirects are answers here.
 static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    let plain = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    plain.pool_idle_timeout(IDLE).build().unwrap()
 });
 
 pub struct Relay {

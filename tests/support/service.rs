@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -12,12 +11,13 @@ use serde_json::{Value, json};
 
 use super::cloud::CLOUD;
 use super::http::{Answer, request, try_request};
+use super::ports::Port;
 use super::relay::Relay;
 use super::wait_for;
 
 pub struct Service {
     process: Option<Child>,
-    port: u16,
+    port: Port,
     dir: tempfile::TempDir,
     environment: Vec<(String, String)>,
     command: &'static str,
@@ -33,16 +33,15 @@ impl Service {
     }
 
     pub fn prepare(command: &'static str, environment: &[(&str, &str)]) -> Self {
-        // The port is free now and is taken at once; nobody else on this machine counts in this range.
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let environment = environment.iter().map(own).collect();
-        Self { process: None, port, dir: tempfile::tempdir().unwrap(), environment, command, relay: OnceLock::new() }
+        let (port, dir) = (Port::free(), tempfile::tempdir().unwrap());
+        Self { process: None, port, dir, environment, command, relay: OnceLock::new() }
     }
 
     /// Reached at that address of this machine too, by which nodes are told to reach it.
     pub fn open_to(mut self, address: &str) -> Self {
-        let url = format!("http://{address}:{}", self.port);
+        let url = format!("http://{address}:{}", self.port.number);
         self.environment.push(("JEROBOAM__API__HOST".to_owned(), "0.0.0.0".to_owned()));
         self.environment.push(("JEROBOAM__API__PUBLIC_URL".to_owned(), url));
         self
@@ -93,7 +92,7 @@ impl Service {
             .arg("--config")
             .arg(CLOUD.configuration())
             .env("JEROBOAM__STATE_DIR", self.state_dir())
-            .env("JEROBOAM__API__PORT", self.port.to_string())
+            .env("JEROBOAM__API__PORT", self.port.number.to_string())
             .env("JEROBOAM__HEAT__POLL_INTERVAL_S", "2")
             // Where nodes are played, there is no way to a cluster's own API.
             .env("JEROBOAM__HEALTH__POLL_INTERVAL_S", "0")
@@ -148,7 +147,7 @@ impl Service {
     }
 
     pub fn root(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port.number)
     }
 
     pub fn endpoint(&self) -> String {
@@ -178,7 +177,7 @@ impl Service {
 
     /// The same login to a cloud whose catalog names this service.
     pub fn login(&self, login: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let relay = self.relay.get_or_init(|| Relay::to_service(self.port));
+        let relay = self.relay.get_or_init(|| Relay::to_service(self.port.number));
         let mut login = login.clone();
         login.insert("OS_AUTH_URL".to_owned(), relay.auth_url());
         login

@@ -102,8 +102,9 @@ async fn an_idle_process_costs_next_to_nothing() {
     let used = (ticks(&node) - before) as f64 / begun.elapsed().as_secs_f64();
     let memory = resident_kib(&node);
     println!("idle: {used:.2} % of a processor, {} MiB", memory / 1024);
-    // A release build uses a third of a debug build.
-    assert!(used < 2.0, "{used} % of a processor");
+    // A debug build uses less than 2 on a machine that does nothing else, and a release build a third of that; polling
+    // without a pause uses much more.
+    assert!(used < 6.0, "{used} % of a processor");
     assert!(memory < 64 * 1024, "{memory} KiB");
 }
 

@@ -92,7 +92,8 @@ async fn refuse_renewals(url: &str, count: u32) {
     database.close().await.unwrap();
 }
 
-/// Runs one step of seven seconds under a lease of four, and returns how often it was begun and ended.
+/// Runs one step of twelve seconds under a lease of four, and returns how often it was begun and ended. It ends long
+/// after a renewal that fails has been given up.
 async fn long_step(refusals: u32) -> (usize, usize) {
     let url = Postgres::shared().database();
     let (begun, finished) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -101,7 +102,7 @@ async fn long_step(refusals: u32) -> (usize, usize) {
         let (begun, finished) = counters.clone();
         async move {
             begun.fetch_add(1, SeqCst);
-            tokio::time::sleep(Duration::from_secs(7)).await;
+            tokio::time::sleep(Duration::from_secs(12)).await;
             finished.fetch_add(1, SeqCst);
             Ok::<_, BoxError>(Outcome::Done)
         }

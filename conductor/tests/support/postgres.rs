@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use self::ports::Port;
+
+#[path = "ports.rs"]
+mod ports;
 
 /// Ends the server and removes its files when standard input closes, which the kernel does when the tests are gone.
 /// A line `keep <signal>` ends the server by that signal and keeps the files.
@@ -38,7 +42,7 @@ pub enum Shutdown {
 /// A server of our own.
 pub struct Postgres {
     directory: PathBuf,
-    port: u16,
+    port: Port,
     owner: Option<(u32, u32)>,
     keeper: Option<Child>,
 }
@@ -51,7 +55,7 @@ impl Postgres {
         if let Some((user, group)) = owner {
             chown(&directory, Some(user), Some(group)).unwrap();
         }
-        let mut server = Self { directory, port: 0, owner, keeper: None };
+        let mut server = Self { directory, port: Port::free(), owner, keeper: None };
         let data = server.directory.join("data");
         let made = server
             .command("initdb")
@@ -60,7 +64,6 @@ impl Postgres {
             .output()
             .unwrap();
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
-        server.port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         server.resume();
         server
     }
@@ -111,7 +114,7 @@ impl Postgres {
     pub fn resume(&mut self) {
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&self.directory).arg(programs().join("postgres"));
-        command.arg("-D").arg(self.directory.join("data")).arg("-p").arg(self.port.to_string());
+        command.arg("-D").arg(self.directory.join("data")).arg("-p").arg(self.port.number.to_string());
         for setting in [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
@@ -140,12 +143,12 @@ impl Postgres {
     fn create(&self, name: &str, template: &str) -> String {
         let made = self.client("createdb").arg("--template").arg(template).arg(name).output().unwrap();
         assert!(made.status.success(), "createdb failed: {}", String::from_utf8_lossy(&made.stderr));
-        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port.number)
     }
 
     fn client(&self, program: &str) -> Command {
         let mut command = self.command(program);
-        command.args(["-h", "127.0.0.1", "-U", "postgres", "-p"]).arg(self.port.to_string());
+        command.args(["-h", "127.0.0.1", "-U", "postgres", "-p"]).arg(self.port.number.to_string());
         command
     }
 

@@ -13,6 +13,8 @@ PERSONS = {
     'reader': ('Default', 'demo', ('reader',)),
     'demo2': ('Default', 'demo2', OWNER),
     'closed': ('closed', 'closed', OWNER),
+    # For the one test that lists all of a user's trusts, so that others do not change them meanwhile.
+    'closed-alone': ('closed', 'closed', OWNER),
     'nobody': ('Default', None, ()),
 }
 # Services' own users: roles on the project `service`. Jeroboam's holds no administrator's role anywhere.

@@ -127,12 +127,12 @@ impl Provider for Scripted {
     }
 }
 
-const LEASE: Duration = Duration::from_millis(1500);
+const LEASE: Duration = Duration::from_secs(6);
 
 fn guard(answers: impl IntoIterator<Item = Answer<()>>) -> (Arc<Scripted>, Guard) {
     let inner = Arc::new(Scripted { answers: Mutex::new(answers.into_iter().collect()), ..Scripted::default() });
     let mut guard = Guard::new(inner.clone(), Writers::Many, Duration::from_millis(50));
-    guard.patience = Duration::from_millis(500);
+    guard.patience = Duration::from_secs(2);
     (inner, guard)
 }
 
