@@ -72,10 +72,22 @@ new_certificate() {
 # settle_pair PATH: takes a new pair whose certificate is whole; drops one that is not. A run may have ended anywhere.
 settle_pair() {
     if [[ -e $1.crt.new ]]; then
+        note_restart
         [[ ! -e $1.key.new ]] || mv -f "$1.key.new" "$1.key"
         mv -f "$1.crt.new" "$1.crt"
     fi
     rm -f "$1.key.new" "$1.crt.next"
+}
+
+# What is new on the disk is in use only after a restart, and a run may end before that: the disk itself says that one is
+# due. A machine that still boots runs nothing yet that has read what was there before.
+note_restart() { [[ ! -e $ROOT/var/lib/jeroboam/ready ]] || : >"$ROOT/var/lib/jeroboam/restart-due"; }
+
+restart_where_due() {
+    [[ -e $ROOT/var/lib/jeroboam/restart-due ]] || return 0
+    restart_services
+    rm -f "$ROOT/var/lib/jeroboam/restart-due"
+    say "certificates and whom to trust are in use as they are on the disk"
 }
 
 settle_pairs() { each_certificate settle_named; }
@@ -126,19 +138,17 @@ certificate_is_good() {
 
 # Every day: certificates past two thirds of their life are made anew, which the API grants to whoever holds the old ones.
 renew_certificates() {
-    local changed='' until
+    local until
     alone
     settle_pairs
     if until=$(ended "$ROOT$(certificate_path "$IDENTITY").crt"); then
         die "the certificate of this node ended at $until, so the API does not know it any more: replace this node"
     fi
     each_certificate renew
-    [[ -n $changed ]] || return 0
-    restart_services
-    say "certificates are renewed"
+    restart_where_due
 }
 
-# renew NAME...: a new certificate where the present one is old; sets `changed`.
+# renew NAME...: a new certificate where the present one is old.
 renew() {
     local path from until now
     path=$ROOT$(certificate_path "$1").crt
@@ -149,9 +159,6 @@ renew() {
         ((now - from >= (until - from) * 2 / 3)) || return 0
     fi
     new_certificate "$@"
-    # Read by the caller.
-    # shellcheck disable=SC2034
-    changed=yes
 }
 
 # ended FILE: says when the certificate ended; fails while it is valid, and when there is none.

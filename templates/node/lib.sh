@@ -143,11 +143,11 @@ items() {
 }
 
 # proof METHOD PATH [BODY]: who this node is, as options that curl reads from a pipe, so that they are in no argument
-# list and no other file. While the node boots that is its bootstrap token; afterwards its certificate, and a signature
-# by its key over what is asked, when, and with which body.
+# list and no other file. While the node boots that is its bootstrap token; afterwards (and where PROVED_BY is set) its
+# certificate, and a signature by its key over what is asked, when, and with which body.
 proof() {
     local now sum crt key
-    if [[ ! -e $ROOT/var/lib/jeroboam/ready ]]; then
+    if [[ ! -e $ROOT/var/lib/jeroboam/ready && -z ${PROVED_BY:-} ]]; then
         printf 'header = "X-Jeroboam-Bootstrap-Token: %s"\n' "$(<"$ROOT/etc/jeroboam/bootstrap-token")"
         return 0
     fi

@@ -52,7 +52,11 @@ follow_orders() {
     each_round
     orders=$(api 60 GET "/clusters/$CLUSTER_UUID/nodes/$NODE_NAME/orders") || die "$(no_orders)"
     kind=$(json_text kind <<<"$orders") || die "the API's orders cannot be read"
-    [[ $kind != nothing ]] || return 0
+    # Where there is an order, it has what is due done, and says what is wrong with that.
+    [[ $kind != nothing ]] || {
+        restart_where_due
+        return 0
+    }
     uuid=$(json_text uuid <<<"$orders")
     say "order $kind ($uuid)"
     (
@@ -94,7 +98,7 @@ answer_order() {
 # hold_authorities KIND ORDER: trusts whom the order says, and has all certificates signed by whom it says. What is
 # trusted grows before a certificate changes and shrinks after it, so that this node is understood all the time.
 hold_authorities() {
-    local kind=$1 orders=$2 type changed=''
+    local kind=$1 orders=$2 type
     for type in "${AUTHORITIES[@]}"; do
         [[ -e $ROOT$(ca_path "$type") ]] || continue
         json_text "${type}_trust" <<<"$orders" | put 644 "/var/lib/jeroboam/trust/$type.crt"
@@ -108,16 +112,14 @@ hold_authorities() {
         [[ -e $ROOT$(ca_path "$type") ]] || continue
         union "$type"
     done
-    [[ -z $changed ]] || restart_services
-    changed=
+    restart_where_due
     each_certificate reissue
-    [[ -z $changed ]] || restart_services
-    changed=
+    restart_where_due
     for type in "${AUTHORITIES[@]}"; do
         [[ -e $ROOT$(ca_path "$type") ]] || continue
         install_authority "$type" <"$ROOT/var/lib/jeroboam/trust/$type.crt"
     done
-    [[ -z $changed ]] || restart_services
+    restart_where_due
     rm -rf "$ROOT/var/lib/jeroboam/trust" "$ROOT/var/lib/jeroboam/issuer"
 }
 
@@ -128,7 +130,7 @@ authorities_only() {
     [[ $text == *CA:TRUE* && $text != *CA:FALSE* ]] || die "$1 of the order holds something else than authorities"
 }
 
-# union TYPE: trusts what was trusted and what will be; sets `changed`.
+# union TYPE: trusts what was trusted and what will be.
 union() {
     local file trust=$ROOT/var/lib/jeroboam/trust/$1.crt
     file=$ROOT$(ca_path "$1")
@@ -142,20 +144,18 @@ unique_certificates() {
         /-----END CERTIFICATE-----/ { if (!seen[text]++) printf "%s", text }'
 }
 
-# install_authority TYPE: puts what comes in as trusted, and sets `changed` where that is new.
+# install_authority TYPE: puts what comes in as trusted, where that is new.
 install_authority() {
     local path text
     path=$(ca_path "$1")
     text=$(unique_certificates)
     [[ $text != "$(<"$ROOT$path")" ]] || return 0
+    note_restart
     put 644 "$path" <<<"$text"
     say "trusted for $1: $(grep -c BEGIN <<<"$text") certificates"
-    # Read by the caller.
-    # shellcheck disable=SC2034
-    changed=yes
 }
 
-# reissue NAME CA...: a new certificate where the present one is not by the issuer of the order; sets `changed`.
+# reissue NAME CA...: a new certificate where the present one is not by the issuer of the order.
 reissue() {
     local path issuer=$ROOT/var/lib/jeroboam/issuer/$2.crt
     path=$ROOT$(certificate_path "$1")
@@ -163,6 +163,4 @@ reissue() {
         return 0
     fi
     ISSUER=$issuer new_certificate "$@"
-    # shellcheck disable=SC2034
-    changed=yes
 }

@@ -79,12 +79,57 @@ creation() {
         python 'print(json.load(sys.stdin)["JoinTokens"]["Worker"])')"
     check "versions are reported" contains <(tail -n 1 "$API/reports.jsonl") '"docker"'
     check "a second run does nothing more" run m-0
-    check "but say that it booted" test "$(reports m-0)" = "$PHASES booted"
+    check "and says nothing" test "$(reports m-0)" = "$PHASES"
     # As after a run that ended in the midst of a step.
     rm "$WORK/m-0/var/lib/jeroboam/steps/swarm" "$WORK/w-0/var/lib/jeroboam/steps/swarm"
     check "the step again, on the manager that began the swarm" run m-0
     check "and on a worker" run w-0
     check "nobody is there twice" test "$(members | wc -w)" = 4
+}
+
+# A machine that was restarted in the midst of the step, and a join that Docker has not ended in its 20 s.
+patience() {
+    local child tries socket=$WORK/w-0/run/docker.sock log=$WORK/w-0/var/log/jeroboam/swarm.log
+    rm "$WORK/w-0/var/lib/jeroboam/steps/swarm" "$log"
+    mv "$socket" "$socket.real"
+    python 'import socket; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$socket"
+    run w-0 >"$WORK/w-0.log" 2>&1 &
+    child=$!
+    children+=("$child")
+    for ((tries = 0; tries < 200; tries++)); do
+        ! grep -qs 'curl: ' "$log" || break
+        sleep 0.1
+    done
+    mv "$socket.real" "$socket"
+    wait "$child"
+    check "a Docker that does not answer yet is waited for" test $? = 0
+    # STATES: what it says of itself, one after the other; the last one stays. A join comes back after 20 s, unfinished.
+    local played='api() { say "{\"token\":\"SWMTKN-1-x\"}"; }
+        sleep() { echo pause >>"$CALLS"; }
+        engine() {
+            local states
+            echo "$1 $2" >>"$CALLS"
+            [[ $2 == /info ]] || { [[ $2 != /swarm/join ]]; return; }
+            read -ra states <"$CALLS.states"
+            ((${#states[@]} < 2)) || echo "${states[@]:1}" >"$CALLS.states"
+            say "{\"Swarm\":{\"LocalNodeState\":\"${states[0]}\"}}"
+        }'
+    # states STATES CODE: runs it so; its calls, without those that only ask, are in $WORK/calls.
+    states() {
+        : >"$WORK/calls"
+        echo "$1" >"$WORK/calls.states"
+        inside w-0 "CALLS='$WORK/calls'; $played; $2"
+        sed -i '/info$/d' "$WORK/calls"
+    }
+    states "inactive inactive pending pending pending active" 'wait_for 60 "a manager" join'
+    check "a join that goes on is waited for" test "$(sort "$WORK/calls" | uniq -c | xargs)" = "1 POST /swarm/join 4 pause"
+    states "pending" 'join || true'
+    check "not for ever: two minutes" test "$(grep -c pause "$WORK/calls")" = 60
+    check "then it leaves, and tries again" test "$(grep POST "$WORK/calls" | xargs)" = "POST /swarm/leave?force=true POST /swarm/join"
+    states "error" 'join || true'
+    check "after an error it leaves at once" test "$(xargs <"$WORK/calls")" = "POST /swarm/leave?force=true POST /swarm/join"
+    states "pending pending active" step_swarm
+    check "a state that is still read is waited for" test "$(xargs <"$WORK/calls")" = pause
 }
 
 files() {
@@ -210,8 +255,8 @@ assert all(one == [other[0], "begins"] and other[1] == "ends" for one, other in 
     check "then it is the other's" test "$(labels)" = '{"jeroboam.restarting": "m-0", "a,}": "b,}"}'
     inside m-2 end_turn
     check "who lost it does not end it" test "$(labels)" = '{"jeroboam.restarting": "m-0", "a,}": "b,}"}'
-    inside m-0 end_turn
-    check "it is ended" test "$(labels)" = '{"a,}": "b,}"}'
+    inside m-0 restart_services
+    check "one that ended in its turn may restart again" test "$(labels)" = '{"a,}": "b,}"}'
     for name in unreachable:60 unknown:60 reachable:0; do
         check "a manager that is ${name%:*} is waited for, not for ever" test "$(inside m-0 "engine() { echo '[{\"ManagerStatus\":{\"Reachability\":\"${name%:*}\"}}]'; }
             sleep() { echo pause; }
@@ -291,6 +336,7 @@ printf '#!/bin/sh\necho "Docker version 20.10.24, build 0"\n' >"$WORK/bin/docker
 chmod 755 "$WORK/bin/dockerd"
 scripts_of swarm
 creation
+patience
 files
 secrets
 rotation

@@ -15,6 +15,9 @@ is_active() {
 step_swarm() {
     local state
     engine_is_here || return 0
+    # Where the machine was restarted in the midst of this step, Docker may still be starting.
+    wait_for 300 "docker" engine_answers
+    wait_while_pending
     state=$(swarm_state)
     # A server that took over the volume of another: the swarm's state is there, and may be locked.
     if [[ $state == locked ]]; then
@@ -26,6 +29,17 @@ step_swarm() {
     [[ $NODE_ROLE == master ]] || return 0
     wait_for 300 "the records of servers whose place this one took" forget_predecessors
     hand_in_tokens
+}
+
+# Docker goes on by itself with a join that takes long, and this node may be a voter already: one that leaves then is
+# lost to the swarm, and of two managers with it the majority.
+wait_while_pending() {
+    local tries
+    for ((tries = 0; tries < 60; tries++)); do
+        ! has_read_state || return 0
+        sleep 2
+    done
+    say "docker does not end what it has begun"
 }
 
 enter() {
@@ -64,6 +78,7 @@ begin() {
 # One try. Never through the load balancer, which knows only the API: the managers' own addresses are known beforehand.
 join() {
     local answer token state address remotes='' log=$ROOT/var/log/jeroboam/join.log
+    wait_while_pending
     state=$(swarm_state) || return 1
     [[ $state != active ]] || return 0
     # What is left of an earlier try would be in the way of this one.
