@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::openstack::{Cloud, Session, Validator};
+use crate::openstack::{BELIEVED, Cloud, Session, Validator};
 use crate::{Error, Result, database, secret, watch};
 
 /// The service's hands: records, cloud, keys and drivers.
@@ -30,6 +30,9 @@ pub struct Conductor {
     pub wake: Notify,
     /// Sessions of trustees, by trust.
     pub(crate) trustees: Cache<String, Session>,
+    /// Clusters' UUIDs by the trustees and credentials inside them that have asked for something. A token is believed for
+    /// some minutes after its credential has left Keystone and the records, and must not count as its owner's own then.
+    pub(crate) inside: Cache<String, String>,
     /// The enabled drivers.
     drivers: Vec<&'static dyn Driver>,
     /// The workflow engine, in processes that conduct.
@@ -53,8 +56,9 @@ impl Conductor {
         let cloud = Cloud::new(&config)?;
         let tokens = Validator::new(&cloud);
         let trustees = Cache::builder().max_capacity(1000).time_to_idle(Duration::from_secs(3600)).build();
+        let inside = Cache::builder().max_capacity(10_000).time_to_idle(2 * BELIEVED).build();
         let (wake, engine) = (Notify::new(), OnceLock::new());
-        Ok(Self { config, db, cloud, tokens, sealer, wake, trustees, drivers, engine })
+        Ok(Self { config, db, cloud, tokens, sealer, wake, trustees, inside, drivers, engine })
     }
 
     /// The enabled drivers: those that new templates and clusters may have.

@@ -368,6 +368,30 @@ fn three_managers_outlive_one() {
         text(&shown).starts_with("1/1").then_some(())
     });
     swarm.say("the Swarm goes on");
+    nobody_is_taken_out_without_a_majority(&swarm, &masters);
+}
+
+/// A second one is killed, too: an upgrade would end what is left of the Swarm.
+fn nobody_is_taken_out_without_a_majority(swarm: &Swarm, masters: &[String]) {
+    swarm.rig.machine(&masters[1]).kill();
+    wait_for("the Swarm to have no leader", Duration::from_secs(60), || {
+        (!swarm.docker_at(&masters[2], &["node", "ls"]).status.success()).then_some(())
+    });
+    let servers = || -> BTreeSet<String> {
+        CLOUD.servers(&swarm.name).iter().map(|server| server["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let (before, later) = (servers(), format!("{}-later", swarm.name));
+    swarm.template(&later, "debian-12", "--master-lb-enabled");
+    swarm.openstack(&format!("coe cluster upgrade {} {later}", swarm.name));
+    let shown = wait_for("the upgrade to be given up", Duration::from_secs(120), || {
+        Some(swarm.show()).filter(|shown| shown["status"] == "UPDATE_FAILED")
+    });
+    let reason = shown["status_reason"].as_str().unwrap();
+    for part in ["The masters are not well", "The swarm does not have a leader", "No other master is taken out"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert_eq!(servers(), before);
+    swarm.say("without a majority, no manager is taken out");
 }
 
 #[test]

@@ -15,11 +15,19 @@ use crate::{Conductor, Result};
 /// # Errors
 /// The database does not answer.
 pub async fn recognise(conductor: &Conductor, identity: Arc<Identity>) -> Result<Arc<Identity>> {
-    let cluster = match &identity.delegated {
-        Some(Delegation::Trust { trustee_user_id, .. }) => store::of_trustee(&conductor.db, trustee_user_id).await?,
-        Some(Delegation::ApplicationCredential { id, .. }) => store::of_credential(&conductor.db, id).await?,
-        Some(Delegation::OAuth1) | None => None,
+    let (db, known) = (&conductor.db, &conductor.inside);
+    let (id, is_trustee) = match &identity.delegated {
+        Some(Delegation::Trust { trustee_user_id, .. }) => (trustee_user_id, true),
+        Some(Delegation::ApplicationCredential { id, .. }) => (id, false),
+        Some(Delegation::OAuth1) | None => return Ok(identity),
     };
+    let mut cluster = known.get(id).await;
+    if cluster.is_none() {
+        cluster = if is_trustee { store::of_trustee(db, id).await? } else { store::of_credential(db, id).await? };
+        if let Some(uuid) = &cluster {
+            known.insert(id.clone(), uuid.clone()).await;
+        }
+    }
     Ok(match cluster {
         Some(uuid) => Arc::new(Identity { cluster: Some(uuid), ..Identity::clone(&identity) }),
         None => identity,

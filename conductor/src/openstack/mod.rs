@@ -33,6 +33,7 @@ use tokio::sync::OnceCell;
 pub use catalog::Catalog;
 pub use error::{Error, Kind, Result};
 pub use session::Session;
+pub(crate) use token::BELIEVED;
 pub use token::{Delegation, Identity, Validator};
 
 use crate::config::Config;

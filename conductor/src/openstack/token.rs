@@ -186,7 +186,7 @@ fn invalid(mut error: Error) -> Error {
 /// Tokens remembered.
 const REMEMBERED: u64 = 10_000;
 /// How long a valid token is believed without asking again.
-const BELIEVED: Duration = Duration::from_secs(300);
+pub(crate) const BELIEVED: Duration = Duration::from_secs(300);
 /// How long an invalid token is refused without asking again.
 const REFUSED: Duration = Duration::from_secs(10);
 /// No token of any Keystone is longer, in bytes.
