@@ -1,5 +1,6 @@
 //! Clusters to be asked for their health, and the keys for it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,6 +9,9 @@ use conductor::certificate::{self, Keypair, Kind};
 use conductor::cluster::store::{asked, change};
 use conductor::cluster::{Changes, Cluster, HealthStatus, Status};
 use conductor::column::StringMap;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::databases::TestDatabase;
 use crate::{nodes, sample};
@@ -16,6 +20,7 @@ on_every_database!(
     clusters_at_rest_with_an_api_are_asked,
     keys_in_force_are_found_at_once,
     a_look_costs_as_much_for_many_as_for_one,
+    clusters_that_are_silent_are_asked_side_by_side,
 );
 
 const REST: &[Status] = &[Status::CreateComplete, Status::UpdateComplete];
@@ -101,6 +106,61 @@ async fn a_look_costs_as_much_for_many_as_for_one(t: TestDatabase) {
     for one in told {
         assert_eq!(one.health_status, Some(HealthStatus::Unknown), "{one:?}");
         assert!(one.health_status_reason["api"].starts_with("127.0.0.1:1: "), "{one:?}");
+    }
+}
+
+/// One does not keep the others waiting.
+async fn clusters_that_are_silent_are_asked_side_by_side(t: TestDatabase) {
+    const AT_ONCE: usize = 3;
+    let silent = Silent::start(AT_ONCE).await;
+    let mut config = t.config.clone();
+    config.keystone.auth_url = "http://127.0.0.1:1/v3".into();
+    (config.health.at_once, config.health.timeout_s) = (AT_ONCE, 5);
+    let conductor = Conductor::open(config).await.unwrap();
+    let template = sample::kept_template(&t.db, "p1").await;
+    for index in 0..AT_ONCE {
+        let mut new = sample::new_cluster(&format!("c{index}"), &template, "p1");
+        (new.cluster.driver, new.cluster.status) = ("swarm".into(), Status::CreateComplete);
+        new.cluster.api_address = Some(format!("tcp://{}", silent.address));
+        new.cluster.spec = Some(serde_json::json!({"desired": {"tls_disabled": true}}));
+        conductor::cluster::store::insert(&t.db, new).await.unwrap();
+    }
+    conductor::look_at_health(&conductor).await.unwrap();
+    assert_eq!(silent.most.load(Ordering::Relaxed), AT_ONCE);
+}
+
+/// Takes connections and says nothing, until so many are open at once; then they are closed.
+struct Silent {
+    address: SocketAddr,
+    /// The most connections that were ever open.
+    most: Arc<AtomicUsize>,
+}
+
+impl Silent {
+    async fn start(enough: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, most) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let (seen, open, (all, _)) = (most.clone(), Arc::new(AtomicUsize::new(0)), watch::channel(false));
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let now = open.fetch_add(1, Ordering::Relaxed) + 1;
+                seen.fetch_max(now, Ordering::Relaxed);
+                let (open, mut done) = (open.clone(), all.subscribe());
+                if now >= enough {
+                    all.send_replace(true);
+                }
+                tokio::spawn(async move {
+                    let mut heard = [0; 256];
+                    let hung_up = async { while connection.read(&mut heard).await.is_ok_and(|bytes| bytes > 0) {} };
+                    tokio::select! {
+                        () = hung_up => {}
+                        _ = done.wait_for(|is| *is) => {}
+                    }
+                    open.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+        });
+        Self { address, most }
     }
 }
 
