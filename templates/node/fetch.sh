@@ -5,6 +5,9 @@ apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 "$@"
 }
 
+# What can be installed. Its lock, which DPkg::Lock::Timeout does not wait for, may be held by a machine's own daily update.
+apt_lists() { wait_for 600 "apt's lists of packages" apt update; }
+
 # fetch URL SHA256: prints the file once it is whole; the sum may be left out only for keys that are read over TLS.
 fetch() {
     local file sum

@@ -116,6 +116,14 @@ export_proxies() {
 # The text as a YAML string.
 yaml() { printf "'%s'" "${1//\'/\'\'}"; }
 
+# The items of a list, as those of one in YAML.
+yaml_items() {
+    local item
+    while IFS= read -r item; do
+        printf '%s, ' "$(yaml "$item")"
+    done < <(items "$1")
+}
+
 # The text as a JSON (and TOML) string; what is not printable ASCII becomes a question mark.
 json() {
     local text

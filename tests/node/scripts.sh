@@ -205,6 +205,16 @@ assert tomllib.load(open(sys.argv[1], "rb"))["host"]["http://10.0.0.3:5000"]["sk
         'ETCD_INITIAL_CLUSTER=m-0=https://127.0.0.11:2380,m-1=https://127.0.0.12:2380,m-2=https://127.0.0.13:2380'
     check "the kubelet's labels" contains "$root/etc/systemd/system/kubelet.service" \
         '--node-labels=magnum.openstack.org/role=master,magnum.openstack.org/nodegroup=default-master '
+    local odd='NODEGROUP_NAME="gpu (a100)"; NODEGROUP_ROLE=_; kubelet_flags'
+    check "labels begin and end with a letter or digit" contains <(inside m-0 "$odd") \
+        'role=master,magnum.openstack.org/nodegroup=gpu--a100 '
+    check "kubelets prove to API servers who they are" contains "$root/etc/kubernetes/kubeadm.yaml" \
+        '  - {name: kubelet-certificate-authority, value: /etc/kubernetes/pki/ca.crt}'
+    odd='KUBEPROXY_OPTIONS=--nodeport-addresses=10.0.0.0/8,192.168.0.0/16; proxy_configuration'
+    check "each network of node ports is one" contains <(inside m-0 "$odd") "nodePortAddresses: ['10.0.0.0/8', '192.168.0.0/16', ]"
+    odd='tries=0; apt() { tries=$((tries + 1)); ((tries > 2)); }; sleep() { :; }; apt_lists; say "$tries"'
+    check "apt's lists are waited for" test "$(inside m-0 "$odd")" = 3
+    check "pods that cannot be listed are not passed over" fails inside m-0 'as_admin() { return 1; }; restart_credential_users'
     check "the control plane's taint" contains "$root/var/lib/kubelet/config.yaml" 'node-role.kubernetes.io/control-plane'
     check "a taint that was asked for" contains "$root/var/lib/kubelet/config.yaml" "{key: 'gpu', value: 'yes', effect: NoExecute}"
     check "hosts" contains "$root/etc/hosts" '127.0.0.12 m-1 # jeroboam'

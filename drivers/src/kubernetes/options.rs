@@ -25,6 +25,7 @@ pub(super) const LABELS: &[(&str, &[&str])] = &[
             "external-hostname",
             "insecure-bind-address",
             "insecure-port",
+            "kubelet-certificate-authority",
             "secure-port",
             "service-account-issuer",
             "service-cluster-ip-range",

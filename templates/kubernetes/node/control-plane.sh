@@ -60,7 +60,7 @@ proxy_configuration() {
         --proxy-mode) say "mode: $(yaml "$value")" ;;
         --metrics-bind-address) say "metricsBindAddress: $(yaml "$value")" ;;
         --healthz-bind-address) say "healthzBindAddress: $(yaml "$value")" ;;
-        --nodeport-addresses) say "nodePortAddresses: [$(yaml "$value")]" ;;
+        --nodeport-addresses) say "nodePortAddresses: [$(yaml_items "$value")]" ;;
         *) die "kubeproxy_options: '$name'; allowed: --proxy-mode, --metrics-bind-address, --healthz-bind-address, --nodeport-addresses" ;;
         esac
     done
@@ -138,6 +138,7 @@ $(etcd_endpoints)
 apiServer:
   extraArgs:
   - {name: enable-admission-plugins, value: $(yaml "$ADMISSION_PLUGINS")}
+  - {name: kubelet-certificate-authority, value: $PKI/ca.crt}
   - {name: profiling, value: 'false'}
 $api
 $audit

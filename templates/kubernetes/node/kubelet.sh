@@ -51,10 +51,19 @@ $optional$taints
 END
 }
 
+# label_value TEXT: as much of it as a label's value may hold, which begins and ends with a letter or digit.
+label_value() {
+    local text=${1//[^A-Za-z0-9._-]/-}
+    text=${text:0:63}
+    text=${text#"${text%%[A-Za-z0-9]*}"}
+    text=${text%"${text##*[A-Za-z0-9]}"}
+    say "${text:-$NODE_ROLE}"
+}
+
 kubelet_flags() {
-    local labels group=${NODEGROUP_NAME//[^A-Za-z0-9._-]/-} role=${NODEGROUP_ROLE:-$NODE_ROLE}
-    role=${role//[^A-Za-z0-9._-]/-}
-    labels="magnum.openstack.org/role=${role:0:63},magnum.openstack.org/nodegroup=${group:0:63}"
+    local labels
+    labels="magnum.openstack.org/role=$(label_value "${NODEGROUP_ROLE:-$NODE_ROLE}")"
+    labels+=",magnum.openstack.org/nodegroup=$(label_value "$NODEGROUP_NAME")"
     printf '%s ' --config=/var/lib/kubelet/config.yaml --kubeconfig=/etc/kubernetes/kubelet.conf \
         "--hostname-override=$NODE_NAME" "--node-ip=$NODE_ADDRESS" "--node-labels=$labels${NODE_LABELS:+,$NODE_LABELS}"
     [[ $CLOUD_PROVIDER != true ]] || printf '%s ' --cloud-provider=external

@@ -57,8 +57,9 @@ renew_cloud_configuration() {
 
 # Pods that hold the credential as a file read it when they start; whoever owns them makes new ones.
 restart_credential_users() {
-    local name rest form='{range .items[*]}{.metadata.name} {.spec.volumes[*].secret.secretName}{"\n"}{end}'
+    local pods name rest form='{range .items[*]}{.metadata.name} {.spec.volumes[*].secret.secretName}{"\n"}{end}'
+    pods=$(as_admin -n kube-system get pods -o "jsonpath=$form")
     while read -r name rest; do
-        [[ " $rest " != *" cloud-config "* ]] || as_admin -n kube-system delete pod --wait=false "$name"
-    done < <(as_admin -n kube-system get pods -o "jsonpath=$form")
+        [[ " $rest " != *" cloud-config "* ]] || as_admin -n kube-system delete pod --ignore-not-found --wait=false "$name"
+    done <<<"$pods"
 }

@@ -28,12 +28,12 @@ step_install() {
 install_packages() {
     local minor=${KUBE_VERSION%.*} version=${KUBE_VERSION#v}
     [[ -n $KUBE_VERSION ]] || die "KUBE_VERSION is empty; packages need one"
-    apt update
+    apt_lists
     apt install --no-install-recommends ca-certificates conntrack containerd ethtool iptables socat
     fetch "$KUBE_PACKAGES_URL/$minor/deb/Release.key" '' | put 644 /etc/apt/keyrings/kubernetes.asc
     say "deb [signed-by=/etc/apt/keyrings/kubernetes.asc] $KUBE_PACKAGES_URL/$minor/deb/ /" |
         put 644 /etc/apt/sources.list.d/kubernetes.list
-    apt update
+    apt_lists
     apt install --allow-change-held-packages "kubelet=$version-*" "kubeadm=$version-*" "kubectl=$version-*"
     apt-mark hold kubelet kubeadm kubectl
 }

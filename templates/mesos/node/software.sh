@@ -32,7 +32,7 @@ install_packages() {
     command -v apt-get >/dev/null || die "$MESOS_PACKAGES_URL cannot be used without apt"
     fetch "$MESOS_PACKAGES_URL/Release.key" '' | put 644 /etc/apt/keyrings/mesos.asc
     say "deb [signed-by=/etc/apt/keyrings/mesos.asc] $MESOS_PACKAGES_URL/ ./" | put 644 /etc/apt/sources.list.d/mesos.list
-    apt update
+    apt_lists
     local packages=(mesos)
     if [[ $NODE_ROLE == master ]]; then
         packages+=(zookeeper)

@@ -8,7 +8,7 @@ step_install() {
         if [[ $DOCKER_PACKAGE == docker-ce ]]; then
             install_docker_ce
         else
-            apt update
+            apt_lists
             # Without AppArmor's programs Docker starts no container where the kernel has AppArmor.
             apt install --no-install-recommends apparmor docker.io
         fi
@@ -22,7 +22,7 @@ install_docker_ce() {
     fetch "$DOCKER_PACKAGES_URL/$distro/gpg" '' | put 644 /etc/apt/keyrings/docker.asc
     say "deb [signed-by=/etc/apt/keyrings/docker.asc] $DOCKER_PACKAGES_URL/$distro $release stable" |
         put 644 /etc/apt/sources.list.d/docker.list
-    apt update
+    apt_lists
     apt install --no-install-recommends apparmor containerd.io docker-ce docker-ce-cli
 }
 
