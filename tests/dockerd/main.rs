@@ -542,6 +542,8 @@ fn managers_restart_in_turn_and_unlock_themselves() {
             machine.run(&["docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}"]);
         String::from_utf8_lossy(&shown.stdout).trim().to_owned()
     };
+    // Now the service has a way to the managers that it keeps.
+    swarm.health("the health to be told", |shown| shown["health_status"] == "HEALTHY");
     swarm.openstack(&format!("coe ca rotate {}", swarm.name));
     let done = std::sync::atomic::AtomicBool::new(false);
     let seen = std::thread::scope(|threads| {
@@ -568,6 +570,7 @@ fn managers_restart_in_turn_and_unlock_themselves() {
     });
     assert!(seen.contains(&1) && !seen.iter().any(|away| *away > 1), "managers away at a time: {seen:?}");
     swarm.say("the authorities are replaced, one manager at a time");
+    health_is_asked_by_the_new_certificate(&swarm);
     swarm.fetch_keys();
     let nodes = swarm.nodes(&masters[0]);
     assert!(nodes.len() == 3 && nodes.iter().all(|node| node.contains(" Ready Active")), "{nodes:?}");
@@ -585,6 +588,16 @@ fn managers_restart_in_turn_and_unlock_themselves() {
         nodes.iter().all(|node| node.contains(" Ready Active")).then_some(())
     });
     swarm.say("a manager whose Docker was restarted has unlocked itself");
+}
+
+/// The old drivers' defects 8 and 27: by the certificate of before, nobody would say anything.
+fn health_is_asked_by_the_new_certificate(swarm: &Swarm) {
+    // What was found before is forgotten, so that what is shown has been looked at since.
+    swarm.service.write("UPDATE cluster SET health_status = NULL, health_status_reason = '{}'");
+    let shown = swarm.health("the health to be told anew", |shown| shown["health_status"] == "HEALTHY");
+    let reason = shown["health_status_reason"].as_object().unwrap();
+    assert_eq!((&reason["api"], reason.len()), (&json!("ok"), 1 + 3 + 3), "{shown}");
+    swarm.say("the health is asked by the new certificate");
 }
 
 /// Who wants no TLS has none, is told so, and is looked after all the same.
