@@ -222,6 +222,41 @@ fn a_nodegroup_that_fails() {
     service.gone(&token, &cluster);
 }
 
+/// The old drivers' defect 10: the cluster's stack was deleted while those of its nodegroups were still there.
+#[test]
+fn a_cluster_s_stack_outlives_those_of_its_nodegroups() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let (cluster, name) = cluster(&service, &token);
+    let stacks = CLOUD.stacks("demo", &name);
+    assert_eq!(stacks.len(), 1, "{stacks:?}");
+    group(&service, &token, &cluster, json!({"name": "gpu"}));
+    let shown = complete(&service, &token, &cluster, "gpu", "CREATE_COMPLETE");
+    let status = |id: &Value| {
+        let found = CLOUD.stacks("demo", &name).into_iter().find(|stack| stack["id"] == *id);
+        found.map(|stack| stack["stack_status"].as_str().unwrap().to_owned())
+    };
+    let own = CLOUD.stacks("demo", &name).into_iter().find(|stack| stack["id"] == shown["stack_id"]).unwrap();
+    let held = CLOUD.faults(vec![json!({
+        "type": "OS::Nova::Server", "stack": own["stack_name"], "action": "DELETE", "hold": true,
+    })]);
+    assert_eq!(service.call(&token, "DELETE", &format!("/clusters/{cluster}"), None).status, 204);
+    wait_for("the nodegroup's stack to be going", Duration::from_secs(60), || {
+        let step = service.rows("SELECT step FROM operation WHERE kind = 'cluster.delete'");
+        let going = status(&own["id"]).as_deref() == Some("DELETE_IN_PROGRESS");
+        (going && step == json!([["cluster.delete/nodegroups"]])).then_some(())
+    });
+    // As the watcher sees it: stacks are listed until the nodegroup's is gone.
+    let listings = || service.log().lines().filter(|line| line.contains("/stacks\"")).count();
+    let before = listings();
+    wait_for("two more looks at it", Duration::from_secs(60), || (listings() >= before + 2).then_some(()));
+    assert_eq!(status(&own["id"]).as_deref(), Some("DELETE_IN_PROGRESS"));
+    assert_eq!(status(&stacks[0]["id"]).as_deref(), Some("CREATE_COMPLETE"));
+    drop(held);
+    service.absent(&token, &cluster);
+    CLOUD.no_stack("demo", &name);
+}
+
 /// Heat has made the stack and nobody heard so; and the cluster is deleted while a nodegroup is made.
 #[test]
 fn a_killed_create_is_finished_once_and_a_delete_takes_its_place() {
