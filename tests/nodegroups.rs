@@ -57,11 +57,15 @@ fn gone(service: &Service, token: &str, cluster: &str, group: &str) {
     });
 }
 
+/// A stack's place in Heat.
+fn path(stack: &Value) -> String {
+    let text = |key: &str| stack[key].as_str().unwrap().to_owned();
+    format!("/v1/{}/stacks/{}/{}", CLOUD.project("demo"), text("stack_name"), text("id"))
+}
+
 /// Of a stack, by the name of an output.
 fn output(stack: &Value, name: &str) -> Value {
-    let path = format!("/v1/{}/stacks/{}", CLOUD.project("demo"), stack["id"].as_str().unwrap());
-    let path = path.replace("/stacks/", &format!("/stacks/{}/", stack["stack_name"].as_str().unwrap()));
-    let shown = CLOUD.call("heat", &CLOUD.token("demo"), "GET", &path, None).json();
+    let shown = CLOUD.call("heat", &CLOUD.token("demo"), "GET", &path(stack), None).json();
     let outputs = shown["stack"]["outputs"].as_array().unwrap();
     outputs.iter().find(|output| output["output_key"] == name).unwrap()["output_value"].clone()
 }
@@ -220,6 +224,71 @@ fn a_nodegroup_that_fails() {
     assert_eq!(service.settled(&token, &cluster)["status"], "UPDATE_COMPLETE");
     assert_eq!(CLOUD.stacks("demo", &name).len(), 1);
     service.gone(&token, &cluster);
+}
+
+/// The old drivers' defect 10: the cluster's stack was deleted while those of its nodegroups were still there.
+#[test]
+fn a_cluster_s_stack_outlives_those_of_its_nodegroups() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let (cluster, name) = cluster(&service, &token);
+    let stacks = CLOUD.stacks("demo", &name);
+    assert_eq!(stacks.len(), 1, "{stacks:?}");
+    group(&service, &token, &cluster, json!({"name": "gpu"}));
+    let shown = complete(&service, &token, &cluster, "gpu", "CREATE_COMPLETE");
+    let status = |id: &Value| {
+        let found = CLOUD.stacks("demo", &name).into_iter().find(|stack| stack["id"] == *id);
+        found.map(|stack| stack["stack_status"].as_str().unwrap().to_owned())
+    };
+    let own = CLOUD.stacks("demo", &name).into_iter().find(|stack| stack["id"] == shown["stack_id"]).unwrap();
+    let held = CLOUD.faults(vec![json!({
+        "type": "OS::Nova::Server", "stack": own["stack_name"], "action": "DELETE", "hold": true,
+    })]);
+    assert_eq!(service.call(&token, "DELETE", &format!("/clusters/{cluster}"), None).status, 204);
+    wait_for("the nodegroup's stack to be going", Duration::from_secs(60), || {
+        let step = service.rows("SELECT step FROM operation WHERE kind = 'cluster.delete'");
+        let going = status(&own["id"]).as_deref() == Some("DELETE_IN_PROGRESS");
+        (going && step == json!([["cluster.delete/nodegroups"]])).then_some(())
+    });
+    // As the watcher sees it: stacks are listed until the nodegroup's is gone.
+    let listings = || service.log().lines().filter(|line| line.contains("/stacks\"")).count();
+    let before = listings();
+    wait_for("two more looks at it", Duration::from_secs(60), || (listings() >= before + 2).then_some(()));
+    assert_eq!(status(&own["id"]).as_deref(), Some("DELETE_IN_PROGRESS"));
+    assert_eq!(status(&stacks[0]["id"]).as_deref(), Some("CREATE_COMPLETE"));
+    drop(held);
+    service.absent(&token, &cluster);
+    CLOUD.no_stack("demo", &name);
+}
+
+/// The old drivers' defect 12: the cluster's stack was said to be missing where a nodegroup's was.
+#[test]
+fn a_nodegroup_whose_stack_is_gone_says_so() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let (cluster, name) = cluster(&service, &token);
+    group(&service, &token, &cluster, json!({"name": "gpu"}));
+    let shown = complete(&service, &token, &cluster, "gpu", "CREATE_COMPLETE");
+    let own = CLOUD.stacks("demo", &name).into_iter().find(|stack| stack["id"] == shown["stack_id"]).unwrap();
+    let deleted = CLOUD.call("heat", &token, "DELETE", &path(&own), None);
+    assert_eq!(deleted.status, 204, "{}", deleted.text);
+    wait_for("the nodegroup's stack to be gone", Duration::from_secs(60), || {
+        (CLOUD.stacks("demo", &name).len() == 1).then_some(())
+    });
+    let body = json!({"node_count": 2, "nodegroup": "gpu"});
+    let answer = service.call(&token, "POST", &format!("/clusters/{cluster}/actions/resize"), Some(&body));
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    let shown = settled(&service, &token, &cluster, "gpu");
+    let whole = service.settled(&token, &cluster);
+    assert_eq!((&shown["status"], &whole["status"]), (&json!("UPDATE_FAILED"), &json!("UPDATE_FAILED")), "{whole}");
+    assert_eq!(whole["faults"].as_object().unwrap().keys().collect::<Vec<_>>(), ["gpu"], "{whole}");
+    for reason in [&shown["status_reason"], &whole["status_reason"], &whole["faults"]["gpu"]] {
+        let reason = reason.as_str().unwrap();
+        assert!(reason.contains("deleted outside this service") && reason.ends_with("[vanished]"), "{reason}");
+        assert!(!reason.contains("cluster's stack"), "{reason}");
+    }
+    service.gone(&token, &cluster);
+    CLOUD.no_stack("demo", &name);
 }
 
 /// Heat has made the stack and nobody heard so; and the cluster is deleted while a nodegroup is made.

@@ -216,6 +216,24 @@ fn what_cannot_be_a_swarm_is_refused() {
     service.gone(&token, &id);
 }
 
+/// The old drivers' defect 17: a step that failed ended the script before it could say so.
+#[test]
+fn a_failed_node_names_its_step() {
+    let service = Service::start(&[]);
+    let token = CLOUD.token("demo");
+    let name = unique("badswarm");
+    let message = "the swarm has no state of this manager";
+    let _nodes = CLOUD.nodes(vec![json!({"name": format!("{name}.*-master-0"), "fail": "swarm", "message": message})]);
+    let cluster = service.cluster(&token, &template(&service, &token, json!({})), json!({"name": name}));
+    let shown = service.settled(&token, &cluster);
+    assert_eq!(shown["status"], "CREATE_FAILED", "{shown}");
+    let reason = shown["status_reason"].as_str().unwrap();
+    for part in ["-master-0 failed in step swarm: ", message, "[node-failed]"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    service.gone(&token, &cluster);
+}
+
 /// New authorities, and then all nodes replaced: managers one at a time, back in the swarm under their names.
 #[test]
 fn authorities_and_nodes_are_replaced() {

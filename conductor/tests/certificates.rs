@@ -89,6 +89,14 @@ impl Stage {
         certificate::sign_for_node(&self.conductor, &self.holder(role), ca, &csr).await
     }
 
+    /// For how many days a worker's certificate is valid.
+    async fn days_of_a_worker(&self) -> i32 {
+        let kubelet = "/O=system:nodes/CN=system:node:ci-0123456789ab-worker-1";
+        let pem = self.node("worker", Ca::Kubernetes, kubelet, "").await.unwrap();
+        let certificate = openssl::x509::X509::from_pem(pem.as_bytes()).unwrap();
+        certificate.not_before().diff(certificate.not_after()).unwrap().days
+    }
+
     /// What `openssl verify` says.
     async fn verifies(&self, ca: Ca, certificate: &str, purpose: &str) -> bool {
         let authority = certificate::authority(&self.conductor, &self.cluster.uuid, ca).await.unwrap();
@@ -264,6 +272,16 @@ async fn a_worker_gets_its_own_certificate_and_nothing_else() {
         let error = stage.node("worker", ca, subject, names).await.unwrap_err();
         assert_eq!(error.kind, conductor::Kind::Invalid, "{subject} {names}: {}", error.chain());
     }
+}
+
+/// The old drivers' defect 24: certificates were valid for five years, whatever was asked for.
+#[tokio::test]
+async fn a_node_s_certificate_is_valid_as_long_as_configured() {
+    let mut stage = Stage::sealed().await;
+    stage.ensure().await;
+    assert_eq!(stage.days_of_a_worker().await, 365, "the default");
+    stage.conductor.config.x509.node_validity_days = 30;
+    assert_eq!(stage.days_of_a_worker().await, 30);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,9 @@ impl Swarm {
         ));
         swarm.complete();
         swarm.say("the cluster is complete");
-        swarm.fetch_keys();
+        if !more.contains("--tls-disabled") {
+            swarm.fetch_keys();
+        }
         Some(swarm)
     }
 
@@ -106,19 +109,28 @@ impl Swarm {
         self.service.show(&self.token, &self.name)
     }
 
-    /// A client's certificate as README says: a key and a request of one's own, signed by the cluster's authority.
+    /// A client's certificate, by what README has users type.
     fn fetch_keys(&self) {
-        let keys = self.keys.path();
-        let at = |file: &str| keys.join(file).to_str().unwrap().to_owned();
-        let openssl = Command::new("openssl")
-            .args(["req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=demo"])
-            .args(["-addext", "extendedKeyUsage=clientAuth", "-keyout", &at("key.pem"), "-out", &at("csr.pem")])
+        let mut recipe = recipe().replace("mycluster", &self.name);
+        // A load balancer is played: nothing answers at its address.
+        let balanced = self.show()["api_address"] != format!("tcp://{}:2376", self.master(0));
+        if balanced {
+            recipe.truncate(recipe.find("export DOCKER_HOST").unwrap());
+        }
+        let docker = self.rig.program("usr/bin/docker");
+        let words = std::iter::once(docker.get_program()).chain(docker.get_args());
+        let words: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+        let script = format!("docker() {{ {} \"$@\"; }}\n{recipe}", words.join(" "));
+        let client = Path::new(CLOUD.text("/paths/openstack")).parent().unwrap();
+        let output = CLOUD
+            .command(&self.service.login(&self.login), "bash")
+            .env("PATH", format!("{}:{}", client.display(), std::env::var("PATH").unwrap()))
+            .env("HOME", self.keys.path())
+            .current_dir(self.keys.path())
+            .args(["-e", "-c", &script])
             .output();
-        text(&openssl.unwrap());
-        let authority = self.openstack(&format!("coe ca show {}", self.name));
-        std::fs::write(keys.join("ca.pem"), pem(&authority)).unwrap();
-        let signed = self.openstack(&format!("coe ca sign {} {}", self.name, at("csr.pem")));
-        std::fs::write(keys.join("cert.pem"), pem(&signed)).unwrap();
+        let said = text(&output.unwrap());
+        assert!(balanced || said.contains("Leader"), "{said}");
     }
 
     /// Docker's own client, at that manager.
@@ -210,10 +222,13 @@ fn text(output: &Output) -> String {
     out.into_owned()
 }
 
-/// From the first line of a PEM on: the client may print something before it.
-fn pem(text: &str) -> String {
-    let begin = text.find("-----BEGIN").unwrap_or_else(|| panic!("no PEM: {text}"));
-    text[begin..].to_owned()
+/// What README has users of a Swarm type, for a cluster called `mycluster`.
+fn recipe() -> String {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let swarm = readme.split_once("\n### Swarm\n").unwrap().1;
+    let block = swarm.split_once("\n```sh\n").unwrap().1.split_once("\n```\n").unwrap().0;
+    assert!(block.contains("mycluster") && block.ends_with("docker node ls"), "{block}");
+    block.to_owned()
 }
 
 /// What an HTTP server at that address says, by a client that is not ours.
@@ -542,6 +557,8 @@ fn managers_restart_in_turn_and_unlock_themselves() {
             machine.run(&["docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}"]);
         String::from_utf8_lossy(&shown.stdout).trim().to_owned()
     };
+    // Now the service has a way to the managers that it keeps.
+    swarm.health("the health to be told", |shown| shown["health_status"] == "HEALTHY");
     swarm.openstack(&format!("coe ca rotate {}", swarm.name));
     let done = std::sync::atomic::AtomicBool::new(false);
     let seen = std::thread::scope(|threads| {
@@ -568,6 +585,7 @@ fn managers_restart_in_turn_and_unlock_themselves() {
     });
     assert!(seen.contains(&1) && !seen.iter().any(|away| *away > 1), "managers away at a time: {seen:?}");
     swarm.say("the authorities are replaced, one manager at a time");
+    health_is_asked_by_the_new_certificate(&swarm);
     swarm.fetch_keys();
     let nodes = swarm.nodes(&masters[0]);
     assert!(nodes.len() == 3 && nodes.iter().all(|node| node.contains(" Ready Active")), "{nodes:?}");
@@ -585,6 +603,16 @@ fn managers_restart_in_turn_and_unlock_themselves() {
         nodes.iter().all(|node| node.contains(" Ready Active")).then_some(())
     });
     swarm.say("a manager whose Docker was restarted has unlocked itself");
+}
+
+/// The old drivers' defects 8 and 27: by the certificate of before, nobody would say anything.
+fn health_is_asked_by_the_new_certificate(swarm: &Swarm) {
+    // What was found before is forgotten, so that what is shown has been looked at since.
+    swarm.service.write("UPDATE cluster SET health_status = NULL, health_status_reason = '{}'");
+    let shown = swarm.health("the health to be told anew", |shown| shown["health_status"] == "HEALTHY");
+    let reason = shown["health_status_reason"].as_object().unwrap();
+    assert_eq!((&reason["api"], reason.len()), (&json!("ok"), 1 + 3 + 3), "{shown}");
+    swarm.say("the health is asked by the new certificate");
 }
 
 /// Who wants no TLS has none, is told so, and is looked after all the same.

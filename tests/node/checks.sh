@@ -36,6 +36,22 @@ lacks() { ! grep -qF -- "$2" "$1" || { echo "'$2' is in $1"; return 1; }; }
 python() { python3 -c "import json, sys, tomllib"$'\n'"$1" "${@:2}"; }
 reports() { python 'print(" ".join(r["phase"] for r in map(json.loads, open(sys.argv[1])) if r["node"] == sys.argv[2]))' "$API/reports.jsonl" "$1"; }
 
+# Settings of a node with proxies.
+# shellcheck disable=SC2034 # the scripts that read this file use it
+PROXIES=("HTTP_PROXY='http://proxy:3128/%20'" "HTTPS_PROXY='http://proxy:3129'" "NO_PROXY='example.org'")
+
+# proxied NODE UNIT NO_PROXY: what the service of such a node is told.
+proxied() {
+    local file=$WORK/$1/etc/systemd/system/$2.service.d/20-proxy.conf
+    check "$1: the proxies of $2" diff - "$file" <<END
+[Service]
+Environment="HTTP_PROXY=http://proxy:3128/%%20"
+Environment="HTTPS_PROXY=http://proxy:3129"
+Environment="NO_PROXY=$3"
+END
+    check "$1: they are root's to read ($2)" test "$(stat -c %a "$file")" = 600
+}
+
 start_api() {
     API=$WORK/api
     mkdir -p "$API" "$WORK/bin"

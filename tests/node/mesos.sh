@@ -168,6 +168,15 @@ assert masters == {"credentials": [agent]} and agent == {"principal": "agent", "
     check "a lone master's quorum" contains "$WORK/alone-0/etc/systemd/system/mesos-master.service" '"--quorum=1"'
 }
 
+proxies() {
+    local unit masters=10.0.0.11,10.0.0.12,10.0.0.13,10.0.0.5
+    for unit in docker marathon mesos-agent; do
+        proxied m-2 "$unit" "example.org,127.0.0.1,localhost,10.0.0.13,$masters"
+        proxied w-1 "$unit" "example.org,127.0.0.1,localhost,10.0.0.22,$masters"
+        check "who has no proxies is told of none ($unit)" fails test -e "$WORK/w-0/etc/systemd/system/$unit.service.d/20-proxy.conf"
+    done
+}
+
 units() {
     if ! command -v systemd-analyze >/dev/null; then
         echo "# skipped: systemd-analyze is not installed, units are not verified"
@@ -215,16 +224,19 @@ missing_software() {
 scripts_of mesos
 start_api
 for index in 0 1 2; do
-    node "m-$index" master "$index" "10.0.0.1$((index + 1))"
+    settings=()
+    ((index < 2)) || settings=("${PROXIES[@]}")
+    node "m-$index" master "$index" "10.0.0.1$((index + 1))" "${settings[@]}"
     check "master m-$index" run "m-$index"
 done
 node w-0 worker 0 10.0.0.21 "MESOS_ISOLATION='filesystem/linux,docker/runtime'" "MESOS_IMAGE_PROVIDERS='DOCKER,APPC'" \
     "MESOS_WORK_DIR='/srv/mesos'" "EXECUTOR_ENVIRONMENT='{\"A\":\"it'\\''s\"}'" "INSECURE_REGISTRY='10.0.0.3:5000'"
-node w-1 worker 1 10.0.0.22
+node w-1 worker 1 10.0.0.22 "${PROXIES[@]}"
 for index in 0 1; do check "worker w-$index" run "w-$index"; done
 masters
 agents
 plain
+proxies
 units
 missing_software
 rotation

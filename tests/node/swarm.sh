@@ -57,7 +57,7 @@ PHASES="booted certificates runtime joined ready"
 creation() {
     node m-0 master 0 10.0.0.10
     node m-1 master 1 10.0.0.11
-    node w-0 worker 0 10.0.0.20 "INSECURE_REGISTRY='10.0.0.3:5000'"
+    node w-0 worker 0 10.0.0.20 "INSECURE_REGISTRY='10.0.0.3:5000'" "${PROXIES[@]}"
     # The others come first and wait for a manager.
     run w-0 >"$WORK/w-0.log" 2>&1 &
     local worker=$!
@@ -158,6 +158,8 @@ c = json.load(open(sys.argv[1]))
 assert c["hosts"] == ["unix:///run/docker.sock"] and "tlsverify" not in c and c["insecure-registries"] == ["10.0.0.3:5000"], c' \
         "$WORK/w-0/etc/docker/daemon.json"
     check "what does not lock needs no unit that unlocks" fails test -e "$root/etc/systemd/system/jeroboam-unlock.service"
+    proxied w-0 docker example.org,127.0.0.1,localhost,10.0.0.20,10.0.0.10,10.0.0.11,10.0.0.12,10.0.0.5
+    check "who has no proxies is told of none" fails test -e "$root/etc/systemd/system/docker.service.d/20-proxy.conf"
     check "the unit names no hosts" lacks "$root/etc/systemd/system/docker.service" ' -H '
 }
 

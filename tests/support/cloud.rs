@@ -176,16 +176,20 @@ impl Cloud {
 
     /// The unmodified client; `arguments` as typed after `openstack`.
     pub fn openstack(&self, login: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
-        Command::new(self.text("/paths/openstack"))
-            .args(arguments)
+        self.command(login, self.text("/paths/openstack")).args(arguments).output().unwrap()
+    }
+
+    /// A program with that login in its environment, and little else.
+    pub fn command(&self, login: &BTreeMap<String, String>, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap())
             .env("HOME", self.dir())
             .env("SHELL", "/bin/sh")
             .env("PYTHONWARNINGS", "ignore")
-            .envs(login)
-            .output()
-            .unwrap()
+            .envs(login);
+        command
     }
 
     /// What lies in Keystone, Heat and Barbican, by a tool that shares no code with the service.

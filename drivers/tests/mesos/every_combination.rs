@@ -1,4 +1,4 @@
-//! What holds for every combination, and what the old driver got wrong.
+//! What holds for every combination, and what the old driver got wrong; the numbers are those of its defects.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -45,7 +45,7 @@ fn every_marker_of_a_node_is_given_by_its_template() {
     }
 }
 
-/// The old driver opened workers to everybody and every port.
+/// Defect 4: workers were open to everybody on every port.
 #[test]
 fn nothing_is_open_but_what_is_needed() {
     let of = |name: &str| rules(&Shape::named(name).stack()).into_iter().collect::<BTreeSet<_>>();
@@ -70,7 +70,7 @@ fn nothing_is_open_but_what_is_needed() {
     assert_eq!(of("ubuntu-3m-3w-plain-marathon"), set(&[&always[..], &plain, &scheduler, &marathon].concat()));
 }
 
-/// The old balancer had no parameters; ours carries masters and Marathon, each for those who may use it.
+/// Defect 1: the balancer lacked its parameters; ours carries masters and Marathon, each for those who may use it.
 #[test]
 fn the_balancer_carries_masters_and_marathon() {
     for (name, port, marathon, kind) in
@@ -92,16 +92,20 @@ fn the_balancer_carries_masters_and_marathon() {
     assert!(without.template["resources"].get("marathon_listener").is_none());
 }
 
+/// Defects 16, 18 and 28: user data held a trustee's credentials, wait conditions counted nodes only, and the key of an
+/// authority was a parameter.
 #[test]
 fn no_stack_has_a_wait_condition_a_password_or_a_token_in_clear() {
     for (shape, stack) in STACKS.iter() {
         let text = format!("{} {:?} {:?}", stack.template, stack.files, stack.parameters);
-        for word in ["WaitCondition", "SoftwareDeployment", "key_name", "-token-000", "assword"] {
+        let credentials = ["assword", "rustee", "trust_id", "ca_key"];
+        for word in ["WaitCondition", "SoftwareDeployment", "key_name", "-token-000"].iter().chain(&credentials) {
             assert!(!text.contains(word), "{}: {word}", shape.name());
         }
     }
 }
 
+/// Defect 19: even numbers got a quorum that was none.
 #[test]
 fn masters_come_in_odd_numbers_up_to_five() {
     for (count, fine) in [(1, true), (2, false), (3, true), (4, false), (5, true), (7, false), (0, false)] {
@@ -112,6 +116,7 @@ fn masters_come_in_odd_numbers_up_to_five() {
     }
 }
 
+/// Defect 21: a floating IP was asked for before there was a way to it.
 #[test]
 fn floating_ips_wait_for_the_router_of_our_own_network() {
     let own = Shape::named("ubuntu-1m-3w-lb-fip-vol").stack();
@@ -155,6 +160,7 @@ fn addresses_say_how_they_are_spoken_to() {
     }
 }
 
+/// Defect 14: nodes of a nodegroup were told the API's public address as the one inside.
 #[test]
 fn a_nodegroup_uses_the_networks_and_masters_of_its_cluster() {
     let spec = Shape::named("debian-3m-3w-vol-marathon").spec();
@@ -163,11 +169,13 @@ fn a_nodegroup_uses_the_networks_and_masters_of_its_cluster() {
         ("subnet_id", json!("sub")),
         ("secgroup_node_id", json!("all")),
         ("secgroup_worker_id", json!("group")),
+        ("api_address", json!("192.0.2.5")),
         ("api_private_address", json!("10.0.0.5")),
         ("master_addresses_private", json!(["10.0.0.5", "10.0.0.6", "10.0.0.7"])),
     ];
     let outputs = outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let stack = driver().nodegroup(&spec, &outputs, None).unwrap();
+    assert_eq!(stack.parameters["api_private_address"], "10.0.0.5");
     assert_eq!(stack.parameters["master_addresses"], "10.0.0.5,10.0.0.6,10.0.0.7");
     assert_eq!(stack.template["resources"]["mesos_slaves"]["type"], "OS::Heat::ResourceGroup");
     let environment = &files(&stack.files["worker-user-data"])["/etc/jeroboam/node.env"].text;

@@ -16,9 +16,11 @@ fn setting(stack: &Stack, file: &str, key: &str) -> String {
     settings(&files(&stack.files[file])["/etc/jeroboam/node.env"].text)[key].clone()
 }
 
+/// Defect 14: nodes of a nodegroup were told the API's public address as the one inside.
 #[test]
 fn a_nodegroup_has_its_own_nodes_in_the_cluster_s_network() {
     let outputs: Outputs = BTreeMap::from([
+        ("api_address".to_owned(), json!("192.0.2.5")),
         ("network_id".to_owned(), json!("n")),
         ("subnet_id".to_owned(), json!("s")),
         ("secgroup_node_id".to_owned(), json!("all")),
@@ -31,6 +33,7 @@ fn a_nodegroup_has_its_own_nodes_in_the_cluster_s_network() {
     spec.workers.labels.insert("docker_package".into(), "docker-ce".into());
     spec.workers.labels.insert("swarm_autolock".into(), "true".into());
     let stack = driver().nodegroup(&spec, &outputs, None).unwrap();
+    assert_eq!(stack.parameters["api_private_address"], "10.0.0.5");
     assert_eq!(stack.parameters["master_addresses"], "10.0.0.11,10.0.0.12,10.0.0.13");
     assert_eq!(stack.template["resources"]["swarm_nodes"]["type"], "OS::Heat::ResourceGroup");
     assert_eq!(stack.template["outputs"]["swarm_nodes"]["value"], json!({"get_attr": ["swarm_nodes", "address"]}));

@@ -16,6 +16,7 @@ fn refused(change: impl Fn(&mut Desired)) -> Vec<String> {
     drivers::find("swarm").unwrap().check(&desired).into_iter().map(|problem| problem.field).collect()
 }
 
+/// Defect 19 among them: even numbers of managers were taken.
 #[test]
 fn each_field_is_checked() {
     type Change = fn(&mut Desired);
