@@ -98,6 +98,8 @@ fn a_cluster_by_the_unmodified_client() {
     let made = || status("gpu").filter(|status| status == "CREATE_COMPLETE").map(|_| ());
     wait_for("the nodegroup", Duration::from_secs(600), made);
     assert_eq!(machines(&uuid).len(), 6);
+    let listed = openstack(&format!("coe nodegroup list {name} -f value -c name"));
+    assert_eq!(listed.lines().collect::<Vec<_>>(), ["default-master", "default-worker", "gpu"]);
     openstack(&format!("coe nodegroup delete {name} gpu"));
     wait_for("the nodegroup to be gone", Duration::from_secs(600), || status("gpu").is_none().then_some(()));
 
@@ -106,6 +108,10 @@ fn a_cluster_by_the_unmodified_client() {
     assert_eq!(stacks(&name), [""; 0]);
     wait_for("the machines to be gone", Duration::from_secs(30), || machines(&uuid).is_empty().then_some(()));
     openstack(&format!("coe cluster template delete {template}"));
+    wait_for("nothing to be left behind", Duration::from_secs(30), || {
+        let census = CLOUD.census().to_string();
+        (!census.contains(&uuid) && !census.contains(&name)).then_some(())
+    });
 }
 
 /// A file of one of the machines.

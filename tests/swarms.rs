@@ -85,7 +85,9 @@ fn a_swarm_by_the_unmodified_client() {
     let first = wait_for("the first join tokens", Duration::from_secs(300), || {
         Some(token_of(uuid, "Worker")).filter(|token| !token.is_empty())
     });
-    let shown = service.complete(&token, &name);
+    service.complete(&token, &name);
+    let shown: Value = serde_json::from_str(&openstack(&format!("coe cluster show {name} -f json"))).unwrap();
+    assert_eq!(shown["status"], "CREATE_COMPLETE", "{shown}");
     let reason = shown["status_reason"].as_str().unwrap();
     assert!(reason.contains("classic Swarm is gone"), "{reason}");
     let api = shown["api_address"].as_str().unwrap();
@@ -112,6 +114,8 @@ fn a_swarm_by_the_unmodified_client() {
     };
     group("CREATE_COMPLETE");
     assert!(members(uuid, &name).contains(&"worker gpu-0".to_owned()), "{:?}", members(uuid, &name));
+    let listed = openstack(&format!("coe nodegroup list {name} -f value -c name"));
+    assert_eq!(listed.lines().collect::<Vec<_>>(), ["default-master", "default-worker", "gpu"]);
     openstack(&format!("coe nodegroup delete {name} gpu"));
     group("gone");
 
