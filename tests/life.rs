@@ -17,7 +17,7 @@ fn text(output: &Output) -> String {
     out.into_owned()
 }
 
-/// The first thing that must be true, by the commands users type: from the template to the end, with nothing left behind.
+/// The first thing that must be true, by the commands users type; with nothing left behind.
 #[test]
 fn a_cluster_by_the_unmodified_client() {
     let service = Service::start(&[]);
