@@ -17,7 +17,7 @@ fn text(output: &Output) -> String {
     out.into_owned()
 }
 
-/// The first thing that must be true, by the commands users type.
+/// The first thing that must be true, by the commands users type; with nothing left behind.
 #[test]
 fn a_cluster_by_the_unmodified_client() {
     let service = Service::start(&[]);
@@ -32,7 +32,7 @@ fn a_cluster_by_the_unmodified_client() {
     assert_eq!(made.lines().last(), Some(template.as_str()), "{made}");
 
     let name = unique("life");
-    let accepted = openstack(&format!("coe cluster create {name} --cluster-template {template} --node-count 2"));
+    let accepted = openstack(&format!("coe cluster create {name} --cluster-template {template} --node-count 1"));
     assert!(accepted.contains("accepted"), "{accepted}");
     let token = CLOUD.token("demo");
     service.complete(&token, &name);
@@ -41,12 +41,13 @@ fn a_cluster_by_the_unmodified_client() {
     assert_eq!(shown["status"], "CREATE_COMPLETE", "{shown}");
     assert!(shown["api_address"].as_str().unwrap().starts_with("https://"), "{shown}");
     assert_eq!(shown["master_addresses"].as_array().unwrap().len(), 1, "{shown}");
-    assert_eq!(shown["node_addresses"].as_array().unwrap().len(), 2, "{shown}");
+    assert_eq!(shown["node_addresses"].as_array().unwrap().len(), 1, "{shown}");
 
     let listed = openstack("coe cluster list -f value -c uuid -c status");
     assert!(listed.contains(&format!("{uuid} CREATE_COMPLETE")), "{listed}");
 
     kubeconfig_verifies(&service, &name, &openstack);
+    grows_and_has_a_nodegroup(&service, &name, &openstack);
 
     openstack(&format!("coe cluster delete {name}"));
     service.absent(&token, uuid);
@@ -55,6 +56,31 @@ fn a_cluster_by_the_unmodified_client() {
     assert!(!absent.status.success() && said.contains("404"), "{said}");
     CLOUD.no_stack("demo", &name);
     openstack(&format!("coe cluster template delete {template}"));
+    wait_for("nothing to be left behind", Duration::from_secs(30), || {
+        let census = CLOUD.census().to_string();
+        (!census.contains(uuid) && !census.contains(&name)).then_some(())
+    });
+}
+
+/// `coe cluster resize` brings a worker, `coe nodegroup create` a nodegroup, and `coe nodegroup delete` takes it away.
+fn grows_and_has_a_nodegroup(service: &Service, name: &str, openstack: &dyn Fn(&str) -> String) {
+    let token = CLOUD.token("demo");
+    openstack(&format!("coe cluster resize {name} 2"));
+    let shown = service.updated(&token, name);
+    assert_eq!(shown["node_addresses"].as_array().unwrap().len(), 2, "{shown}");
+
+    let groups = || {
+        let listed = openstack(&format!("coe nodegroup list {name} -f value -c name"));
+        listed.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    openstack(&format!("coe nodegroup create {name} gpu --node-count 1 --flavor m1.small"));
+    service.updated(&token, name);
+    assert_eq!(groups(), ["default-master", "default-worker", "gpu"]);
+    let answer = service.call(&token, "GET", &format!("/clusters/{name}/nodegroups/gpu"), None);
+    assert_eq!(answer.json()["status"], "CREATE_COMPLETE", "{}", answer.text);
+    openstack(&format!("coe nodegroup delete {name} gpu"));
+    service.updated(&token, name);
+    assert_eq!(groups(), ["default-master", "default-worker"]);
 }
 
 /// `coe cluster config` writes a kubeconfig whose certificate the cluster's authority has signed.

@@ -5,8 +5,8 @@
 
 mod support;
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -98,6 +98,8 @@ fn a_cluster_by_the_unmodified_client() {
     let made = || status("gpu").filter(|status| status == "CREATE_COMPLETE").map(|_| ());
     wait_for("the nodegroup", Duration::from_secs(600), made);
     assert_eq!(machines(&uuid).len(), 6);
+    let listed = openstack(&format!("coe nodegroup list {name} -f value -c name"));
+    assert_eq!(listed.lines().collect::<Vec<_>>(), ["default-master", "default-worker", "gpu"]);
     openstack(&format!("coe nodegroup delete {name} gpu"));
     wait_for("the nodegroup to be gone", Duration::from_secs(600), || status("gpu").is_none().then_some(()));
 
@@ -106,11 +108,29 @@ fn a_cluster_by_the_unmodified_client() {
     assert_eq!(stacks(&name), [""; 0]);
     wait_for("the machines to be gone", Duration::from_secs(30), || machines(&uuid).is_empty().then_some(()));
     openstack(&format!("coe cluster template delete {template}"));
+    wait_for("nothing to be left behind", Duration::from_secs(30), || {
+        let census = CLOUD.census().to_string();
+        (!census.contains(&uuid) && !census.contains(&name)).then_some(())
+    });
 }
 
 /// A file of one of the machines.
-fn file(root: &std::path::Path, path: &str) -> String {
+fn file(root: &Path, path: &str) -> String {
     std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{}/{path}: {error}", root.display()))
+}
+
+fn is_master(root: &Path) -> bool {
+    file(root, "etc/jeroboam/node.env").contains("NODE_ROLE='master'")
+}
+
+/// The machine's certificate is by an authority that it trusts.
+fn has_a_certificate(root: &Path) {
+    let verified = Command::new("openssl")
+        .args(["verify", "-no-CApath", "-no-CAstore", "-purpose", "sslclient", "-CAfile"])
+        .args([root.join("etc/mesos/pki/ca.crt"), root.join("etc/mesos/pki/mesos.crt")])
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
 }
 
 /// Everything that a complete cluster must show of itself and on its nodes.
@@ -123,8 +143,7 @@ fn is_well(service: &Service, token: &str, uuid: &str, (masters, workers, tls, m
     assert_eq!((count("master"), count("worker")), (masters, workers), "{ready}");
     let (mut members, mut secrets) = (BTreeSet::new(), BTreeSet::new());
     for root in machines(uuid) {
-        let environment = file(&root, "etc/jeroboam/node.env");
-        if environment.contains("NODE_ROLE='master'") {
+        if is_master(&root) {
             members.insert(file(&root, "var/lib/mesos/zookeeper/myid"));
             let ensemble = file(&root, "etc/zookeeper/jeroboam/zoo.cfg");
             assert_eq!(ensemble.lines().filter(|line| line.starts_with("server.")).count(), masters, "{ensemble}");
@@ -141,12 +160,7 @@ fn is_well(service: &Service, token: &str, uuid: &str, (masters, workers, tls, m
             let text = std::fs::read_to_string(root.join(credential)).unwrap_or_default();
             secrets.extend(text.split('"').find(|word| word.len() == 64).map(str::to_owned));
         }
-        let verified = Command::new("openssl")
-            .args(["verify", "-purpose", "sslclient", "-CAfile"])
-            .args([root.join("etc/mesos/pki/ca.crt"), root.join("etc/mesos/pki/mesos.crt")])
-            .output()
-            .unwrap();
-        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+        has_a_certificate(&root);
     }
     assert_eq!(members.len(), masters, "{members:?}");
     // Without certificates agents prove who they are by a secret, of which nobody else is told.
@@ -304,6 +318,13 @@ impl<'a> Local<'a> {
         self.service.updated(&self.token, &self.uuid)
     }
 
+    /// The authority in force, as users get it.
+    fn authority(&self) -> String {
+        let answer = self.service.call(&self.token, "GET", &format!("/certificates/{}", self.uuid), None);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["pem"].as_str().unwrap().to_owned()
+    }
+
     /// The indices of its workers.
     fn workers(&self) -> BTreeSet<u32> {
         let names = self
@@ -332,17 +353,35 @@ fn looking() -> Service {
     ])
 }
 
-/// The masters show certificates of the cluster, demand ours, and say how the cluster is.
+/// The masters show certificates of the cluster, demand ours, and say how the cluster is: by the first authorities, by
+/// new ones, and after all nodes were replaced.
 #[test]
-fn health_is_what_masters_agents_and_marathon_say() {
+fn health_is_what_masters_say_with_new_authorities_and_on_new_nodes_too() {
     let service = looking();
     let cluster =
         Local::made(&service, json!({"master_lb_enabled": true}), json!({"master_count": 3, "node_count": 2}));
-    let well = cluster.health("HEALTHY", "default-worker.Agents", "True");
-    assert_eq!((&well["api"], &well["marathon"]), (&json!("ok"), &json!("True")), "{well}");
+    all_are_well(&cluster);
+    authorities_are_replaced(&cluster);
+    health_follows_who_goes(&cluster);
+    nodes_are_replaced(&cluster);
+    all_are_well(&cluster);
+    service.gone(&cluster.token, &cluster.uuid);
+}
+
+/// Those that there are, and nobody else.
+fn all_are_well(cluster: &Local<'_>) {
+    cluster.health("HEALTHY", "default-worker.Agents", "True");
+    for index in cluster.workers() {
+        cluster.health("HEALTHY", &format!("worker-{index}.Ready"), "True");
+    }
+    let well = cluster.health("HEALTHY", "marathon", "True");
+    assert_eq!(well["api"], "ok", "{well}");
     let keys = well.as_object().unwrap().keys();
     let count = |end: &str| keys.clone().filter(|key| key.ends_with(end)).count();
     assert_eq!((count(".Healthy"), count(".Ready")), (3, 2), "{well}");
+}
+
+fn health_follows_who_goes(cluster: &Local<'_>) {
     {
         let _away = cluster.order("worker-1", json!({"stopped": true}));
         cluster.health("UNHEALTHY", "worker-1.Ready", "False: it takes no tasks");
@@ -357,12 +396,65 @@ fn health_is_what_masters_agents_and_marathon_say() {
         let _no_majority = cluster.order("master-1", json!({"stopped": true}));
         cluster.health("UNHEALTHY", "api", "No master leads the others");
     }
-    cluster.health("HEALTHY", "api", "ok");
+    let well = cluster.health("HEALTHY", "api", "ok");
     // Whoever has no certificate of the cluster's is told nothing.
     let address = well.as_object().unwrap().keys().find_map(|key| key.strip_suffix(".Healthy")).unwrap();
     let stranger = Command::new("curl").args(["-sk", "-m", "10", &format!("https://{address}:5050/health")]).status();
     assert!(!stranger.unwrap().success());
-    service.gone(&cluster.token, &cluster.uuid);
+}
+
+/// All nodes trust the new authority alone, and so does what runs on them, by certificates of the new one's.
+fn authorities_are_replaced(cluster: &Local<'_>) {
+    let _quick = CLOUD.nodes(vec![json!({"name": cluster.name, "timers": 2})]);
+    let old = cluster.authority();
+    let url = format!("{}/certificates/{}/", cluster.service.endpoint(), cluster.uuid);
+    let headers = [
+        ("x-auth-token", cluster.token.as_str()),
+        ("openstack-api-version", "container-infra latest"),
+        ("content-type", "application/octet-stream"),
+    ];
+    let answer = support::http::request("PATCH", &url, &headers, None);
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    let shown = cluster.service.updated(&cluster.token, &cluster.uuid);
+    assert!(shown["status_reason"].as_str().unwrap().contains("authorities were replaced"), "{shown}");
+    let new = cluster.authority();
+    assert_ne!(old, new);
+    for root in machines(&cluster.uuid) {
+        let copy = if is_master(&root) { "etc/zookeeper/jeroboam/ca.pem" } else { "etc/mesos/executor/ca.crt" };
+        wait_for("only the new authority to be trusted", Duration::from_secs(60), || {
+            ["etc/mesos/pki/ca.crt", copy].iter().all(|path| file(&root, path).trim() == new.trim()).then_some(())
+        });
+        has_a_certificate(&root);
+    }
+}
+
+/// By another image: masters under their names, while a majority stays, and agents that were drained and are forgotten.
+fn nodes_are_replaced(cluster: &Local<'_>) {
+    let (service, token, uuid) = (cluster.service, &cluster.token, &cluster.uuid);
+    let servers = || -> BTreeMap<String, String> {
+        let text = |server: &Value, key: &str| server[key].as_str().unwrap().to_owned();
+        CLOUD.servers(&cluster.name).iter().map(|server| (text(server, "name"), text(server, "id"))).collect()
+    };
+    let (before, workers) = (servers(), cluster.workers());
+    let next = template(service, token, json!({"image_id": UBUNTU, "master_lb_enabled": true}));
+    let body = json!({"cluster_template": next, "max_batch_size": 2});
+    let answer = service.call(token, "POST", &format!("/clusters/{uuid}/actions/upgrade"), Some(&body));
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    let shown = service.updated(token, uuid);
+    assert_eq!(shown["cluster_template_id"], next.as_str(), "{shown}");
+    // Else it would say whom it did not drain, or could not have forgotten.
+    assert_eq!(shown["status_reason"], "Stack UPDATE completed successfully", "{shown}");
+    assert!(!service.log().contains("a master is replaced without asking how the others are"));
+    let after = servers();
+    let masters = |servers: &BTreeMap<String, String>| {
+        servers.keys().filter(|name| name.contains("-master-")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(masters(&before), masters(&after), "under their names");
+    assert_eq!(after.len(), 5, "{after:?}");
+    let old: BTreeSet<&String> = before.values().collect();
+    assert!(after.values().all(|id| !old.contains(id)), "all are other machines: {before:?}, {after:?}");
+    assert!(cluster.workers().is_disjoint(&workers), "{workers:?}");
+    assert!(CLOUD.servers(&cluster.name).iter().all(|server| server["image"]["name"] == UBUNTU));
 }
 
 /// Agents with the fewest tasks leave, drained; with and without TLS.

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -85,7 +85,9 @@ fn a_swarm_by_the_unmodified_client() {
     let first = wait_for("the first join tokens", Duration::from_secs(300), || {
         Some(token_of(uuid, "Worker")).filter(|token| !token.is_empty())
     });
-    let shown = service.complete(&token, &name);
+    service.complete(&token, &name);
+    let shown: Value = serde_json::from_str(&openstack(&format!("coe cluster show {name} -f json"))).unwrap();
+    assert_eq!(shown["status"], "CREATE_COMPLETE", "{shown}");
     let reason = shown["status_reason"].as_str().unwrap();
     assert!(reason.contains("classic Swarm is gone"), "{reason}");
     let api = shown["api_address"].as_str().unwrap();
@@ -112,6 +114,8 @@ fn a_swarm_by_the_unmodified_client() {
     };
     group("CREATE_COMPLETE");
     assert!(members(uuid, &name).contains(&"worker gpu-0".to_owned()), "{:?}", members(uuid, &name));
+    let listed = openstack(&format!("coe nodegroup list {name} -f value -c name"));
+    assert_eq!(listed.lines().collect::<Vec<_>>(), ["default-master", "default-worker", "gpu"]);
     openstack(&format!("coe nodegroup delete {name} gpu"));
     group("gone");
 
@@ -129,54 +133,122 @@ fn a_swarm_by_the_unmodified_client() {
     });
 }
 
-/// Shapes of swarms: managers, networks, images, volumes, addresses; all at once.
+/// (image, masters, workers, given network, load balancer, floating IPs, volumes, TLS, lock)
+type Row = (&'static str, usize, usize, bool, bool, bool, bool, bool, bool);
+
+const N: bool = false;
+const Y: bool = true;
+const UBUNTU: &str = "ubuntu-24.04";
+const DEBIAN: &str = "debian-12";
+const COREOS: &str = "fedora-coreos-latest";
+const FLATCAR: &str = "flatcar";
+
+/// Every two values of two different columns stand together in a row, but several masters without a load balancer,
+/// which the API refuses. Images, masters and workers meet each other as one or several masters and none or some
+/// workers: each number with each image would take 48 machines. The order keeps few waiting for a manager at a time.
+const ROWS: [Row; 10] = [
+    (FLATCAR, 5, 2, N, Y, N, Y, N, Y),
+    (UBUNTU, 1, 0, N, Y, Y, Y, N, Y),
+    (COREOS, 1, 0, N, N, N, N, Y, Y),
+    (DEBIAN, 1, 1, N, N, N, N, N, N),
+    (DEBIAN, 5, 0, Y, Y, Y, N, Y, N),
+    (DEBIAN, 1, 1, Y, N, N, Y, Y, Y),
+    (UBUNTU, 1, 2, Y, N, Y, N, Y, N),
+    (FLATCAR, 1, 0, Y, N, Y, N, Y, N),
+    (COREOS, 3, 1, Y, Y, Y, Y, N, N),
+    (UBUNTU, 3, 0, N, Y, N, N, Y, Y),
+];
+
+#[test]
+fn every_two_choices_stand_together() {
+    let columns = |row: &Row| {
+        let kinds = [row.0.to_owned(), (row.1 > 1).to_string(), (row.2 > 0).to_string()];
+        let flags = [row.3, row.4, row.5, row.6, row.7, row.8].map(|flag| flag.to_string());
+        let numbers = [row.1, row.2].map(|number| number.to_string());
+        [kinds.to_vec(), flags.to_vec(), numbers.to_vec()].concat()
+    };
+    let rows: Vec<Vec<String>> = ROWS.iter().map(columns).collect();
+    let values = |column: usize| rows.iter().map(|row| &row[column]).collect::<BTreeSet<_>>();
+    assert_eq!([0, 9, 10].map(|column| values(column).len()), [4, 3, 3]);
+    assert!((1..9).all(|column| values(column).len() == 2));
+    // A number is of its own kind only; numbers and images meet by kinds.
+    let by_kinds = [(0, 9), (0, 10), (1, 9), (2, 10), (9, 10)];
+    let pairs = (0..11).flat_map(|first| (first + 1..11).map(move |second| (first, second)));
+    for (first, second) in pairs.filter(|pair| !by_kinds.contains(pair)) {
+        for (one, other) in
+            values(first).into_iter().flat_map(|one| values(second).into_iter().map(move |other| (one, other)))
+        {
+            let refused = match (first, second) {
+                (1, 4) => one == "true" && other == "false",
+                (4, 9) => one == "false" && other != "1",
+                _ => false,
+            };
+            let together = rows.iter().any(|row| &row[first] == one && &row[second] == other);
+            assert!(refused || together, "no row has {one} in column {first} and {other} in column {second}");
+        }
+    }
+}
+
+/// Asks for a swarm of that shape; its UUID and name.
+fn made(service: &Service, token: &str, row: &Row) -> (String, String) {
+    let (image, masters, workers, given, balanced, floating, volumes, tls, locked) = *row;
+    let mut of_template = json!({
+        "image_id": image, "master_lb_enabled": balanced, "floating_ip_enabled": floating, "tls_disabled": !tls,
+        "labels": {"swarm_autolock": locked.to_string()},
+    });
+    if given {
+        (of_template["fixed_network"], of_template["fixed_subnet"]) = ("private".into(), "private-subnet".into());
+    }
+    if volumes {
+        of_template["docker_volume_size"] = 3.into();
+        of_template["docker_storage_driver"] = "overlay2".into();
+        of_template["labels"]["boot_volume_size"] = "12".into();
+    }
+    let name = unique("swarms");
+    let body = json!({"name": name, "master_count": masters, "node_count": workers});
+    (service.cluster(token, &template(service, token, of_template), body), name)
+}
+
+/// Everything that a complete swarm must show of itself and on its nodes.
+fn is_well(service: &Service, token: &str, (cluster, name): &(String, String), row: &Row) {
+    let (_, masters, workers, given, _, floating, _, tls, locked) = *row;
+    let shown = service.complete(token, cluster);
+    let begins = match (floating, given) {
+        (true, _) => "172.24.",
+        (false, true) => "10.10.0.",
+        (false, false) => "10.0.0.",
+    };
+    let api = shown["api_address"].as_str().unwrap();
+    assert!(api.starts_with(&format!("tcp://{begins}")) && api.ends_with(":2376"), "{api}, {row:?}");
+    let members = members(cluster, name);
+    let managers = members.iter().filter(|member| member.starts_with("manager master-")).count();
+    assert_eq!((managers, members.len() - managers), (masters, workers), "{members:?}");
+    let sealed = service.rows(&format!("SELECT sealed FROM join_tokens WHERE cluster_uuid = '{cluster}'"));
+    let sealed = sealed[0][0].as_str().unwrap();
+    let clear: String = b"SWMTKN".iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!sealed.is_empty() && !sealed.contains(&clear), "{sealed}");
+    for (node, root) in nodes(name) {
+        let daemon = std::fs::read_to_string(root.join("etc/docker/daemon.json")).unwrap();
+        let manages = node.contains("-master-");
+        assert_eq!(daemon.contains("tcp://"), manages, "{node}: {daemon}");
+        assert_eq!(daemon.contains("tlsverify"), manages && tls, "{node}: {daemon}");
+    }
+    assert_eq!(swarm(cluster)["UnlockKey"].as_str().unwrap().is_empty(), !locked, "{row:?}");
+}
+
+/// Made through the API, complete with every node a member, and gone again; some at a time.
 #[test]
 fn shapes_of_swarms() {
     let service = Service::start(&[]);
     let token = CLOUD.token("demo");
-    let shapes = [
-        (json!({"master_lb_enabled": true}), json!({"master_count": 3, "node_count": 2}), "10.0.0."),
-        (
-            json!({"master_lb_enabled": true, "image_id": "flatcar", "floating_ip_enabled": true, "docker_volume_size": 3}),
-            json!({"master_count": 5, "node_count": 0, "labels": {"swarm_autolock": "true"}}),
-            "172.24.",
-        ),
-        (
-            json!({"image_id": "fedora-coreos-latest", "fixed_network": "private", "fixed_subnet": "private-subnet"}),
-            json!({"node_count": 1, "labels": {"boot_volume_size": "12"}}),
-            "10.10.0.",
-        ),
-        (json!({"image_id": "debian-12", "docker_storage_driver": "overlay2"}), json!({"node_count": 3}), "10.0.0."),
-    ];
-    let clusters: Vec<_> = shapes
-        .into_iter()
-        .map(|(of_template, mut body, begins)| {
-            let name = unique("swarms");
-            body["name"] = name.clone().into();
-            let cluster = service.cluster(&token, &template(&service, &token, of_template), body.clone());
-            (cluster, name, body, begins)
-        })
-        .collect();
-    for (cluster, name, body, begins) in &clusters {
-        let shown = service.complete(&token, cluster);
-        let (masters, workers) = (body["master_count"].as_u64().unwrap_or(1), body["node_count"].as_u64().unwrap());
-        let api = shown["api_address"].as_str().unwrap();
-        assert!(api.starts_with(&format!("tcp://{begins}")) && api.ends_with(":2376"), "{api}");
-        let members = members(cluster, name);
-        let managers = members.iter().filter(|member| member.starts_with("manager master-")).count();
-        assert_eq!((managers as u64, (members.len() - managers) as u64), (masters, workers), "{members:?}");
-        let sealed = service.rows(&format!("SELECT sealed FROM join_tokens WHERE cluster_uuid = '{cluster}'"));
-        let sealed = sealed[0][0].as_str().unwrap();
-        let clear: String = b"SWMTKN".iter().map(|byte| format!("{byte:02x}")).collect();
-        assert!(!sealed.is_empty() && !sealed.contains(&clear), "{sealed}");
-        for (node, root) in nodes(name) {
-            let daemon = std::fs::read_to_string(root.join("etc/docker/daemon.json")).unwrap();
-            assert_eq!(daemon.contains("tlsverify"), node.contains("-master-"), "{node}: {daemon}");
+    for some in ROWS.chunks(4) {
+        let swarms: Vec<_> = some.iter().map(|row| (made(&service, &token, row), row)).collect();
+        for (swarm, row) in &swarms {
+            is_well(&service, &token, swarm, row);
         }
-        assert_eq!(swarm(cluster)["UnlockKey"].as_str().unwrap().is_empty(), masters != 5);
-    }
-    for (cluster, ..) in &clusters {
-        service.gone(&token, cluster);
+        for ((cluster, _), _) in &swarms {
+            service.gone(&token, cluster);
+        }
     }
 }
 
