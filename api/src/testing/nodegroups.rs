@@ -111,6 +111,7 @@ async fn a_new_nodegroup_is_accepted_and_shown_in_full() {
         ("node_taints", json!([{"key": "gpu", "effect": "NoSchedule"}])),
         ("stack_id", Value::Null),
         ("merge_labels", json!(false)),
+        ("status_reason", json!("Note: labels.changed is not known to the driver")),
     ] {
         assert_eq!(made[member], value, "{member}");
     }
@@ -120,6 +121,18 @@ async fn a_new_nodegroup_is_accepted_and_shown_in_full() {
     let (_, _, own) =
         service.ask(MEMBER, &format!("POST {cluster}/nodegroups"), json!({"name": "own", "labels": {}})).await;
     assert_eq!(own["labels_skipped"], json!({"kept": "1", "changed": "1"}), "{own}");
+    assert_eq!(own["status_reason"], Value::Null, "{own}");
+}
+
+#[tokio::test]
+async fn a_nodegroup_of_a_swarm_tells_that_its_nodes_get_no_labels_and_taints() {
+    let service = Service::start().await;
+    let cluster = complete(&service, json!({"coe": "swarm-mode", "network_driver": "docker"})).await;
+    let body = json!({"name": "gpu", "node_labels": {"a": "b"}, "node_taints": [{"key": "a", "effect": "NoExecute"}]});
+    let (status, _, made) = service.ask(MEMBER, &format!("POST {cluster}/nodegroups"), body).await;
+    let note = "Note: node_labels has no effect: nodes made by the driver swarm have none; \
+                node_taints has no effect: nodes made by the driver swarm have none";
+    assert_eq!((status, &made["status_reason"]), (202, &json!(note)), "{made}");
 }
 
 #[tokio::test]

@@ -91,7 +91,8 @@ pub async fn create(
     let nodegroups = nodegroups(&uuid, &project_id, &template, &facts);
     let mut cluster = row(uuid, caller, &template, new, &facts, owner, driver.name())?;
     // Told at once: a typing error is easily mended as long as little has been made.
-    cluster.status_reason = super::labels::warnings(driver, &facts.desired).map(|text| format!("Note: {text}"));
+    let notes = super::labels::of_cluster(driver, &facts.desired, cluster.discovery_url.as_deref());
+    cluster.status_reason = notes.map(|text| format!("Note: {text}"));
     let quota = i32::try_from(conductor.config.quota.clusters_per_project).unwrap_or(i32::MAX);
     let view = store::insert(&conductor.db, super::NewCluster { cluster, nodegroups, operation, quota }).await?;
     let cluster = &view.cluster;

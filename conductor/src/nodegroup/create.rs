@@ -71,7 +71,8 @@ pub async fn create(conductor: &Conductor, caller: &Arc<Identity>, view: View, n
     let facts = Facts::look_up(conductor, caller, cluster, &new).await?;
     can_be_built(conductor, cluster, &group, &facts)?;
 
-    let group = Nodegroup { spec: Some(facts.to_json()?), ..group };
+    let status_reason = notes(conductor, cluster, &group, &facts)?.map(|text| format!("Note: {text}"));
+    let group = Nodegroup { spec: Some(facts.to_json()?), status_reason, ..group };
     let owner = cluster.act_as.unwrap_or(Owner::Service);
     let ids = (cluster.uuid.as_str(), cluster.project_id.as_str());
     let until = Some(gate::deadline(cluster));
@@ -121,6 +122,8 @@ async fn accept(
     }
     let group = store::insert(&transaction, group, &cluster.name).await?;
     gate::begin(&transaction, &KIND, operation).await?;
+    let told = store::Changes { status_reason: Some(group.status_reason.clone()), ..Default::default() };
+    store::change(&transaction, &group.uuid, told).await?;
     // Beginning has said when: the answer is what is read from now on.
     let group = store::find(&transaction, &cluster.uuid, &group.uuid).await?;
     transaction.commit().await?;
@@ -197,6 +200,12 @@ fn can_be_built(conductor: &Conductor, cluster: &Cluster, group: &Nodegroup, fac
     Ok(())
 }
 
+/// What the user should know of it.
+fn notes(conductor: &Conductor, cluster: &Cluster, group: &Nodegroup, facts: &Facts) -> Result<Option<String>> {
+    let driver = conductor.driver(&cluster.driver)?;
+    Ok(labels::of_nodegroup(driver, &ClusterFacts::of(cluster)?.desired, group, &facts.image))
+}
+
 /// Compares what the nodegroup needs with what the project's quotas leave.
 async fn quota(conductor: &Conductor, work: &Work) -> StepResult {
     let group = work.nodegroup()?;
@@ -260,6 +269,7 @@ async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
         ..Default::default()
     };
     let reason = format!("Nodegroup {}: stack CREATE completed successfully", group.name);
+    let reason = labels::noted(reason, notes(conductor, &work.cluster, group, &Facts::of(group)?)?);
     let transaction = database::begin(&conductor.db).await?;
     cluster::store::take(&transaction, &work.cluster.uuid).await?;
     store::change(&transaction, &group.uuid, changes).await?;
