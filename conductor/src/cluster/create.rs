@@ -74,11 +74,11 @@ pub async fn create(
     name::check(new.name.as_deref())?;
     let driver = cluster_template::driver(conductor, &template)?;
     let desired = desired(&template, &new, name::given_or_generated(new.name.as_deref(), "cluster"));
-    let problems = driver.check(&desired);
+    let mut problems = driver.check(&desired);
+    problems.extend(super::labels::refused(conductor.config.drivers.labels_unknown, driver, &desired.labels));
     if !problems.is_empty() {
         return Err(Error::invalid(refusal(&desired, &problems)));
     }
-    super::labels::refuse_unknown(conductor.config.drivers.labels_unknown, driver, &desired.labels)?;
     let facts = Facts::look_up(conductor, caller, &template, &new, desired).await?;
     if facts.desired.master_count > 1 && !facts.desired.master_lb_enabled {
         return Err(Error::invalid("master_count must be 1 when master_lb_enabled is False"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use drivers::{Desired, Driver, Image, LabelKind};
+use drivers::{Desired, Driver, Image, LabelKind, Problem, Unknown};
 
 use crate::config::LabelsUnknown;
 use crate::nodegroup::{self, Nodegroup};
@@ -17,11 +17,34 @@ pub(crate) fn refuse_unknown(
     driver: &dyn Driver,
     labels: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let unknown = unknown(driver, labels);
-    if setting == LabelsUnknown::Accept || unknown.is_empty() {
+    refuse(&refused(setting, driver, labels))
+}
+
+/// The labels among these that the driver does not know, as problems, where `[drivers] labels_unknown` says so.
+pub(crate) fn refused(setting: LabelsUnknown, driver: &dyn Driver, labels: &BTreeMap<String, String>) -> Vec<Problem> {
+    if setting == LabelsUnknown::Accept {
+        return Vec::new();
+    }
+    let problem = |label: Unknown| {
+        let nearest = label.nearest.map(|nearest| format!("; the nearest is {nearest}")).unwrap_or_default();
+        Problem {
+            value: labels.get(&label.key).cloned().unwrap_or_default(),
+            allowed: format!("nothing, as the label is not known to the driver{nearest}"),
+            field: format!("labels.{}", label.key),
+        }
+    };
+    drivers::examine(driver.labels(), labels).unknown.into_iter().map(problem).collect()
+}
+
+/// Refuses a request for everything that is wrong with it, at once.
+///
+/// # Errors
+/// Invalid, where anything is.
+pub(crate) fn refuse(wrong: &[impl ToString]) -> Result<()> {
+    if wrong.is_empty() {
         return Ok(());
     }
-    Err(Error::invalid(unknown.join("; ")))
+    Err(Error::invalid(wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
 }
 
 /// What the user should know of a cluster: what has no effect, or another one than it used to; nothing when all is well.
@@ -87,7 +110,7 @@ fn unmarked(driver: &dyn Driver, group: &Nodegroup) -> Vec<String> {
 
 fn unknown(driver: &dyn Driver, labels: &BTreeMap<String, String>) -> Vec<String> {
     let unknown = drivers::examine(driver.labels(), labels).unknown;
-    let text = |label: &drivers::Unknown| match label.nearest {
+    let text = |label: &Unknown| match label.nearest {
         Some(nearest) => format!("labels.{} is not known to the driver; the nearest is {nearest}", label.key),
         None => format!("labels.{} is not known to the driver", label.key),
     };
@@ -238,10 +261,14 @@ mod tests {
 
     #[test]
     fn unknown_labels_are_refused_only_where_the_operator_wants_it() {
-        let typo = labels(&[("kube_tga", "v1.33.0")]);
+        let typo = labels(&[("kube_tga", "v1.33.0"), ("foreign", "x")]);
         assert!(refuse_unknown(LabelsUnknown::Accept, driver(), &typo).is_ok());
         let error = refuse_unknown(LabelsUnknown::Refuse, driver(), &typo).unwrap_err();
-        assert_eq!(error.public, "labels.kube_tga is not known to the driver; the nearest is kube_tag");
+        assert_eq!(
+            error.public,
+            "labels.foreign is \"x\"; allowed: nothing, as the label is not known to the driver; labels.kube_tga is \
+             \"v1.33.0\"; allowed: nothing, as the label is not known to the driver; the nearest is kube_tag"
+        );
         assert!(refuse_unknown(LabelsUnknown::Refuse, driver(), &labels(&[("tiller_enabled", "true")])).is_ok());
     }
 }
