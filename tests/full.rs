@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::cloud::CLOUD;
 use support::service::Service;
 use support::shape::{Checked, Network, Shape};
@@ -154,6 +154,8 @@ fn life_by_the_client(service: &Service, token: &str, engine: &str, options: &st
         "coe cluster template create {template} --coe {engine} {options} --external-network public --flavor m1.small \
          --master-flavor m1.small --floating-ip-disabled --keypair testkey"
     ));
+    // New nodes of a swarm wait for what a manager does by its timer.
+    let _quick = CLOUD.nodes(vec![json!({"name": name, "timers": 2})]);
     let accepted = openstack(&format!("coe cluster create {name} --cluster-template {template} --node-count 1"));
     assert!(accepted.contains("accepted"), "{accepted}");
     service.complete(token, &name);

@@ -94,13 +94,14 @@ fn a_swarm_by_the_unmodified_client() {
     assert!(api.starts_with("tcp://10.0.0.") && api.ends_with(":2376"), "{api}");
     assert_eq!((&shown["coe_version"], &shown["container_version"]), (&json!("20.10.24"), &json!("20.10.24")));
     assert_eq!(members(uuid, &name), ["manager master-0", "worker worker-0", "worker worker-1"]);
-    rotated(&service, uuid, &first);
 
-    let second = token_of(uuid, "Worker");
+    // At once: the next node waits until what has let those in is rotated.
     openstack(&format!("coe cluster resize {name} 3"));
     service.updated(&token, &name);
     assert_eq!(members(uuid, &name).len(), 4);
-    rotated(&service, uuid, &second);
+    let second = token_of(uuid, "Worker");
+    assert_ne!(second, first);
+    rotated(&service, uuid, &first);
 
     openstack(&format!("coe nodegroup create {name} gpu --node-count 1 --flavor m1.small"));
     let group = |wanted: &str| {

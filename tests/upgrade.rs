@@ -108,6 +108,8 @@ fn a_cluster_and_then_its_nodegroup() {
     assert_eq!(whole["cluster_template_id"], template.as_str());
     assert_eq!(whole["labels"], json!({"kube_tag": AFTER, "etcd_volume_size": "1", "mine": "1"}));
     assert_eq!((&whole["coe_version"], &whole["node_count"]), (&json!(AFTER), &json!(3)), "{whole}");
+    let reason = "Stack UPDATE completed successfully. Note: labels.mine is not known to the driver";
+    assert_eq!(whole["status_reason"], reason);
     let after = servers(&name);
     // The next two indices and no more: each was replaced once, and the last update replaced nothing.
     assert_eq!(names(&after), ["gpu-0", "master-0", "worker-2", "worker-3"]);
@@ -131,6 +133,7 @@ fn a_cluster_and_then_its_nodegroup() {
     assert_eq!((last["gpu-1"].1.as_str(), last["gpu-1"].2.as_str()), ("debian-12", AFTER));
     let group = service.call(&token, "GET", &format!("{path}/gpu"), None).json();
     assert_eq!((&group["version"], &group["labels"]["kubelet_options"]), (&json!(AFTER), &json!("--v=3")), "{group}");
+    assert_eq!(group["status_reason"], "Stack UPDATE completed successfully", "its cluster has told the rest");
 
     // What comes from now on is of the new version.
     let patch = json!([{"op": "replace", "path": "/node_labels", "value": {"a": "b"}}]);

@@ -121,6 +121,11 @@ pub trait Driver: Send + Sync {
         graph::WORKER_USER_DATA
     }
 
+    /// Whether nodes carry the `node_labels` and `node_taints` of their nodegroup in the COE.
+    fn marks_nodes(&self) -> bool {
+        false
+    }
+
     /// Labels that say what one node is like, not what the cluster is: a nodegroup's own count before the cluster's.
     fn node_labels(&self) -> &'static [&'static str] {
         &[]

@@ -205,6 +205,8 @@ fn a_discovery_url_is_kept_unread() {
     for value in [json!(""), Value::Null, json!("not a url")] {
         assert_eq!(made("discovery_url", value.clone()), value);
     }
+    let told = shown(&cluster(json!({"discovery_url": "not a url"})));
+    assert_eq!(told["status_reason"], "Note: discovery_url has no effect: masters find each other without it");
 }
 
 #[test]

@@ -67,7 +67,12 @@ fn an_accepted_cluster_tells_which_labels_have_no_effect() {
 #[test]
 fn unknown_labels_are_refused_with_the_nearest_name_where_the_operator_wants_it() {
     let service = Service::prepare("api", &[("JEROBOAM__DRIVERS__LABELS_UNKNOWN", "refuse")]).started();
-    let words = ["labels.kube_tga", "the nearest is kube_tag", "labels.foreign is not known to the driver"];
+    let words = [
+        "labels.kube_tga is \"v1.35.3\"",
+        "the nearest is kube_tag",
+        "labels.foreign is \"x\"",
+        "not known to the driver",
+    ];
     let typo = json!({"kube_tga": "v1.35.3", "foreign": "x"});
     let wrong = template_body(json!({"labels": typo}));
     post("/v1/clustertemplates").of(&service).with(wrong).refused(400, &words);
@@ -76,8 +81,9 @@ fn unknown_labels_are_refused_with_the_nearest_name_where_the_operator_wants_it(
     let uuid = good["uuid"].as_str().unwrap();
     let change = json!([{"op": "replace", "path": "/labels", "value": typo}]);
     patch(format!("/v1/clustertemplates/{uuid}")).of(&service).with(change).refused(400, &words);
-    let cluster = json!({"name": "c", "cluster_template_id": uuid, "labels": typo});
-    post("/v1/clusters").of(&service).with(cluster).refused(400, &words);
+    let cluster = json!({"name": "c", "cluster_template_id": uuid, "master_count": 2, "labels": typo});
+    let text = post("/v1/clusters").of(&service).with(cluster).refused(400, &words);
+    assert!(text.contains("master_count is \"2\"; allowed: an odd number from 1 to 7"), "all at once: {text}");
     assert_eq!(get("/v1/clusters").of(&service).ok(200)["clusters"], json!([]));
     let kept = get("/v1/clustertemplates").of(&service).ok(200)["clustertemplates"].as_array().unwrap().len();
     assert_eq!(kept, 1);

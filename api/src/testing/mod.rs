@@ -8,6 +8,7 @@ mod databases;
 mod edge;
 mod federations;
 mod inside;
+mod join_tokens;
 mod many;
 mod nodegroups;
 mod quotas;

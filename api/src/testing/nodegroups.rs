@@ -1,10 +1,14 @@
 //! The contract's section 5, and upgrades as far as they are refused.
 
 use conductor::cluster::{self, Changes, Status};
+use conductor::cluster_template::{self, ClusterTemplate};
+use conductor::column::StringMap;
+use conductor::config::LabelsUnknown;
 use conductor::nodegroup;
 use serde_json::{Value, json};
 
 use super::cloud::{ADMIN, COLLEAGUE, MEMBER, READER, STRANGER, Service};
+use super::sample;
 
 /// A complete cluster's path.
 async fn complete(service: &Service, template: Value) -> String {
@@ -111,6 +115,7 @@ async fn a_new_nodegroup_is_accepted_and_shown_in_full() {
         ("node_taints", json!([{"key": "gpu", "effect": "NoSchedule"}])),
         ("stack_id", Value::Null),
         ("merge_labels", json!(false)),
+        ("status_reason", json!("Note: labels.changed is not known to the driver")),
     ] {
         assert_eq!(made[member], value, "{member}");
     }
@@ -120,6 +125,18 @@ async fn a_new_nodegroup_is_accepted_and_shown_in_full() {
     let (_, _, own) =
         service.ask(MEMBER, &format!("POST {cluster}/nodegroups"), json!({"name": "own", "labels": {}})).await;
     assert_eq!(own["labels_skipped"], json!({"kept": "1", "changed": "1"}), "{own}");
+    assert_eq!(own["status_reason"], Value::Null, "{own}");
+}
+
+#[tokio::test]
+async fn a_nodegroup_of_a_swarm_tells_that_its_nodes_get_no_labels_and_taints() {
+    let service = Service::start().await;
+    let cluster = complete(&service, json!({"coe": "swarm-mode", "network_driver": "docker"})).await;
+    let body = json!({"name": "gpu", "node_labels": {"a": "b"}, "node_taints": [{"key": "a", "effect": "NoExecute"}]});
+    let (status, _, made) = service.ask(MEMBER, &format!("POST {cluster}/nodegroups"), body).await;
+    let note = "Note: node_labels has no effect: nodes made by the driver swarm have none; \
+                node_taints has no effect: nodes made by the driver swarm have none";
+    assert_eq!((status, &made["status_reason"]), (202, &json!(note)), "{made}");
 }
 
 #[tokio::test]
@@ -157,6 +174,39 @@ async fn what_cannot_be_made_is_refused_in_the_contracts_words() {
     let young = service.cluster(MEMBER, &template, json!({})).await;
     let refused = service.refused(MEMBER, &format!("POST /v1/clusters/{young}/nodegroups"), json!({"name": "x"})).await;
     assert_eq!(refused, (409, "Cluster API address is not available yet".to_owned()));
+}
+
+#[tokio::test]
+async fn everything_wrong_with_labels_is_told_at_once() {
+    let service = Service::configured(|config| config.drivers.labels_unknown = LabelsUnknown::Refuse).await;
+    let cluster = complete(&service, json!({"labels": {"kube_tag": "v1.33.0", "etcd_volume_size": "5"}})).await;
+    let unknown = [
+        "labels.foreign is \"x\"; allowed: nothing, as the label is not known to the driver; ",
+        "labels.kube_tga is \"v1.33.0\"; allowed: nothing, as the label is not known to the driver; the nearest is kube_tag",
+    ];
+    let told = async |line: &str, body: Value, more: &[&str]| {
+        let (status, text) = service.refused(MEMBER, line, body).await;
+        assert_eq!(status, 400, "{text}");
+        for part in unknown.iter().chain(more) {
+            assert_eq!(text.matches(part).count(), 1, "{part:?} in {text}");
+        }
+    };
+    // A label of nodes is one of the nodegroup and of its nodes, and named once all the same.
+    let labels = json!({"kube_tga": "v1.33.0", "foreign": "x", "kube_install": "no", "octavia_provider": "a b"});
+    let wrong = ["labels.kube_install is \"no\"; allowed: ", "labels.octavia_provider is \"a b\"; allowed: "];
+    told(&format!("POST {cluster}/nodegroups"), json!({"name": "x", "labels": labels}), &wrong).await;
+
+    // From before the operator refused such labels.
+    let labels = [("kube_tag", "v1.32.0"), ("kube_tga", "v1.33.0"), ("foreign", "x"), ("kube_install", "no")];
+    let old = ClusterTemplate {
+        image_id: "ubuntu".into(),
+        cluster_distro: "ubuntu".into(),
+        labels: StringMap::from(labels),
+        ..sample::template("old", "p1")
+    };
+    let old = cluster_template::store::insert(&service.api.conductor.db, old).await.unwrap();
+    let wrong = ["v1.32.0; allowed: v1.33.0 or later", "labels.kube_install is \"no\"; allowed: "];
+    told(&format!("POST {cluster}/actions/upgrade"), json!({"cluster_template": old.uuid}), &wrong).await;
 }
 
 #[tokio::test]

@@ -74,11 +74,11 @@ pub async fn create(
     name::check(new.name.as_deref())?;
     let driver = cluster_template::driver(conductor, &template)?;
     let desired = desired(&template, &new, name::given_or_generated(new.name.as_deref(), "cluster"));
-    let problems = driver.check(&desired);
+    let mut problems = driver.check(&desired);
+    problems.extend(super::labels::refused(conductor.config.drivers.labels_unknown, driver, &desired.labels));
     if !problems.is_empty() {
         return Err(Error::invalid(refusal(&desired, &problems)));
     }
-    super::labels::refuse_unknown(conductor.config.drivers.labels_unknown, driver, &desired.labels)?;
     let facts = Facts::look_up(conductor, caller, &template, &new, desired).await?;
     if facts.desired.master_count > 1 && !facts.desired.master_lb_enabled {
         return Err(Error::invalid("master_count must be 1 when master_lb_enabled is False"));
@@ -91,7 +91,8 @@ pub async fn create(
     let nodegroups = nodegroups(&uuid, &project_id, &template, &facts);
     let mut cluster = row(uuid, caller, &template, new, &facts, owner, driver.name())?;
     // Told at once: a typing error is easily mended as long as little has been made.
-    cluster.status_reason = super::labels::warnings(driver, &facts.desired).map(|text| format!("Note: {text}"));
+    let notes = super::labels::of_cluster(driver, &facts.desired, cluster.discovery_url.as_deref());
+    cluster.status_reason = notes.map(|text| format!("Note: {text}"));
     let quota = i32::try_from(conductor.config.quota.clusters_per_project).unwrap_or(i32::MAX);
     let view = store::insert(&conductor.db, super::NewCluster { cluster, nodegroups, operation, quota }).await?;
     let cluster = &view.cluster;

@@ -3,7 +3,7 @@
 use drivers::Addresses;
 
 use super::facts::Facts;
-use super::{Action, Changes, Status, store};
+use super::{Action, Changes, Status, labels, store};
 use crate::nodegroup::Nodegroup;
 use crate::openstack::heat;
 use crate::operation::store::End;
@@ -121,10 +121,9 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
     };
     let driver = conductor.driver(&work.cluster.driver)?;
     let addresses = driver.read(&stack.outputs());
-    let reason = match super::labels::warnings(driver, &Facts::of(&work.cluster)?.desired) {
-        Some(warnings) => format!("Stack CREATE completed successfully. Note: {warnings}"),
-        None => "Stack CREATE completed successfully".to_owned(),
-    };
+    let desired = Facts::of(&work.cluster)?.desired;
+    let notes = labels::of_cluster(driver, &desired, work.cluster.discovery_url.as_deref());
+    let reason = labels::noted("Stack CREATE completed successfully".to_owned(), notes);
     settle_complete(conductor, work, &addresses, reason).await?;
     tracing::info!(api_address = addresses.api_address.as_deref().unwrap_or("none"), "cluster complete");
     Ok(Next::Done)

@@ -1,8 +1,9 @@
 //! Join tokens: what lets nodes into a cluster whose masters make such tokens themselves, as Swarm's managers do.
 //!
-//! A master hands them in; nodes that boot get the one of their role by their bootstrap token. Once used they are to be
-//! rotated: a master is told so when the operation that let nodes in has ended, and again until it has done it, also
-//! while the next operation lets nodes in. A node that got one which was rotated under its hands asks anew.
+//! A master hands them in; nodes that boot get the one of their role by their bootstrap token. They are rotated after
+//! every operation, whether a node has used them or not: a master is told so when it has ended, and again until it has
+//! done it, also while the next operation lets nodes in. Nodes of that one wait for the new tokens, but no longer than
+//! masters usually take. A node that got one which was rotated under its hands asks anew.
 //!
 //! With them comes the key that opens masters' state where it is locked. Masters fetch it whenever they start, also long
 //! after their bootstrap token is worth nothing: by their certificate.
@@ -10,7 +11,7 @@
 pub(crate) mod row;
 pub mod store;
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,6 +21,7 @@ use crate::cluster::store as clusters;
 use crate::column::now;
 use crate::node::{Holder, known};
 use crate::nodegroup::MASTER;
+use crate::operation::Operation;
 use crate::scope::Scope;
 use crate::{Conductor, Error, Kind, Result, operation, secret};
 
@@ -28,6 +30,10 @@ const LONGEST: usize = 1024;
 
 /// When a node should ask again.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How long after its beginning nodes of an operation wait for tokens that are to be rotated. Masters ask for their orders
+/// every minute and a half, or a little later; a cluster whose masters do not is not to get stuck.
+const PATIENCE: TimeDelta = TimeDelta::minutes(3);
 
 /// What a master hands in.
 #[derive(Debug, Clone)]
@@ -79,19 +85,19 @@ pub async fn hand_in(
         unlock_key: handed_in.unlock_key.map(|key| checked("unlock_key", &key)).transpose()?,
     };
     // Tokens that stay are still to be rotated once they were used, whatever becomes of the key.
-    let (mut uuid, mut used_at) = (Uuid::new_v4().to_string(), None);
+    let (mut uuid, mut used_at, mut handed_in_at) = (Uuid::new_v4().to_string(), None, now());
     if let Some(present) = store::of(&conductor.db, cluster).await? {
         let known = opened(conductor, &present)?;
         if known == given {
             return Ok(());
         }
         if (&known.manager, &known.worker) == (&given.manager, &given.worker) {
-            (uuid, used_at) = (present.uuid, present.used_at);
+            (uuid, used_at, handed_in_at) = (present.uuid, present.used_at, present.handed_in_at);
         }
     }
     let text = SecretString::from(serde_json::to_string(&given).map_err(Error::internal)?);
     let sealed = Some(conductor.seal(&context(cluster), text.expose_secret())?);
-    let tokens = JoinTokens { cluster_uuid: cluster.to_owned(), uuid, sealed, used_at, handed_in_at: now() };
+    let tokens = JoinTokens { cluster_uuid: cluster.to_owned(), uuid, sealed, used_at, handed_in_at };
     store::keep(&conductor.db, tokens).await?;
     tracing::info!(cluster, node, "join tokens are handed in");
     Ok(())
@@ -101,8 +107,8 @@ pub async fn hand_in(
 /// record, they are told to make another.
 ///
 /// # Errors
-/// Not found, with a time to ask again, while there is none; conflict, likewise, while another is being made; forbidden for
-/// nodes that are in.
+/// Not found, with a time to ask again, while there is none, which tells a first master that there is no cluster to join;
+/// conflict, likewise, while another is being made; forbidden for nodes that are in.
 pub async fn give(
     conductor: &Conductor,
     holder: &Holder,
@@ -126,9 +132,23 @@ pub async fn give(
         tracing::info!(cluster, node, "masters refuse the join token on record");
         return Err(later(Kind::Conflict, "The masters refuse this join token. They are told to make another."));
     }
+    wait_for_others(conductor, &present, node).await?;
     store::use_at(&conductor.db, &present, now()).await?;
     let unlock_key = content.unlock_key.filter(|_| master).map(SecretString::from);
     Ok(Given { token: token.into(), unlock_key })
+}
+
+/// Has a node ask again for tokens that are to be rotated, for as long as that usually takes.
+async fn wait_for_others(conductor: &Conductor, present: &JoinTokens, node: &str) -> Result<()> {
+    let cluster = &present.cluster_uuid;
+    let operations = operation::store::open_at(&conductor.db, cluster, present.handed_in_at).await?;
+    let began = under_way(&operations).map(|operation| operation.created_at).min();
+    let Some(began) = began.filter(|_| is_due(present, &operations)) else { return Ok(()) };
+    if now() < began + PATIENCE {
+        return Err(later(Kind::Conflict, "The masters are told to make another join token."));
+    }
+    tracing::warn!(cluster, node, "no master has rotated the join tokens; a node gets one all the same");
+    Ok(())
 }
 
 /// What opens a master's state that is locked, at any time of its life: the key is not kept where the state is.
@@ -155,10 +175,21 @@ pub async fn unlock_key(conductor: &Conductor, holder: &Holder, cluster: &str, n
 /// The database is away.
 pub(crate) async fn to_rotate(conductor: &Conductor, cluster: &str) -> Result<Option<String>> {
     let Some(present) = store::of(&conductor.db, cluster).await? else { return Ok(None) };
-    let Some(used_at) = present.used_at else { return Ok(None) };
-    let active = operation::store::active(&conductor.db, cluster).await?;
-    let used_now = active.iter().any(|operation| operation.created_at <= used_at);
-    Ok((!used_now).then_some(present.uuid))
+    let operations = operation::store::open_at(&conductor.db, cluster, present.handed_in_at).await?;
+    Ok(is_due(&present, &operations).then_some(present.uuid))
+}
+
+/// Whether the tokens are to be rotated, by the operations that had not ended when they were handed in: when one has
+/// since, and not while nodes of an operation use them.
+fn is_due(tokens: &JoinTokens, operations: &[Operation]) -> bool {
+    match tokens.used_at {
+        Some(used_at) => under_way(operations).all(|operation| used_at < operation.created_at),
+        None => operations.iter().any(|operation| operation.finished_at.is_some()),
+    }
+}
+
+fn under_way(operations: &[Operation]) -> impl Iterator<Item = &Operation> {
+    operations.iter().filter(|operation| operation.finished_at.is_none())
 }
 
 /// The node is one of the cluster, whose nodes join by such tokens.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drivers::{Desired, Driver, Image};
 use uuid::Uuid;
 
 use super::{Facts, MASTER, Nodegroup, Taint, Taints, WORKER, facts, rules, store};
@@ -71,7 +72,8 @@ pub async fn create(conductor: &Conductor, caller: &Arc<Identity>, view: View, n
     let facts = Facts::look_up(conductor, caller, cluster, &new).await?;
     can_be_built(conductor, cluster, &group, &facts)?;
 
-    let group = Nodegroup { spec: Some(facts.to_json()?), ..group };
+    let status_reason = notes(conductor, cluster, &group, &facts)?.map(|text| format!("Note: {text}"));
+    let group = Nodegroup { spec: Some(facts.to_json()?), status_reason, ..group };
     let owner = cluster.act_as.unwrap_or(Owner::Service);
     let ids = (cluster.uuid.as_str(), cluster.project_id.as_str());
     let until = Some(gate::deadline(cluster));
@@ -121,6 +123,8 @@ async fn accept(
     }
     let group = store::insert(&transaction, group, &cluster.name).await?;
     gate::begin(&transaction, &KIND, operation).await?;
+    let told = store::Changes { status_reason: Some(group.status_reason.clone()), ..Default::default() };
+    store::change(&transaction, &group.uuid, told).await?;
     // Beginning has said when: the answer is what is read from now on.
     let group = store::find(&transaction, &cluster.uuid, &group.uuid).await?;
     transaction.commit().await?;
@@ -173,28 +177,34 @@ fn row(cluster: &Cluster, nodegroups: &[Nodegroup], new: &Request) -> Nodegroup 
 /// Everything the driver has against it, at once.
 fn can_be_built(conductor: &Conductor, cluster: &Cluster, group: &Nodegroup, facts: &Facts) -> Result<()> {
     let driver = conductor.driver(&cluster.driver)?;
-    let of_cluster = ClusterFacts::of(cluster)?.desired;
-    let mut desired = facts::desired(driver, &of_cluster, &group.labels, &facts.image);
+    let of_cluster = ClusterFacts::of(cluster)?;
+    let mut desired = facts::desired(driver, &of_cluster.desired, &group.labels, &facts.image);
     desired.docker_volume_size = group.docker_volume_size.and_then(|size| u32::try_from(size).ok());
     let mut problems = drivers::examine(driver.labels(), &group.labels).problems;
-    problems.extend(driver.check(&desired));
-    if !problems.is_empty() {
-        return Err(Error::invalid(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")));
-    }
-    labels::refuse_unknown(conductor.config.drivers.labels_unknown, driver, &group.labels)?;
+    // A label of nodes is one of both; it is named once.
+    let named: Vec<String> = problems.iter().map(|problem| problem.field.clone()).collect();
+    problems.extend(driver.check(&desired).into_iter().filter(|problem| !named.contains(&problem.field)));
+    problems.extend(labels::refused(conductor.config.drivers.labels_unknown, driver, &group.labels));
+    let newer = newer(driver, &of_cluster, &desired, &facts.image);
+    let wrong: Vec<String> = problems.iter().map(ToString::to_string).chain(newer).collect();
+    labels::refuse(&wrong)?;
     let default_gib = conductor.config.cluster_template.default_boot_volume_size;
-    lookup::root_volume(&facts.flavor, &desired.labels, default_gib)?;
-    let cluster_image = ClusterFacts::of(cluster)?.image;
-    let version = driver.version(&desired.labels, &facts.image);
-    let of_cluster = driver.version(&of_cluster.labels, &cluster_image);
-    if let (Some(own), Some(control_plane)) = (version, of_cluster)
-        && driver.is_older(&control_plane, &own) == Some(true)
-    {
-        return Err(Error::invalid(format!(
-            "labels.kube_tag and image come to {own}; allowed: at most {control_plane}, the version of the cluster"
-        )));
-    }
-    Ok(())
+    lookup::root_volume(&facts.flavor, &desired.labels, default_gib)
+}
+
+/// Why its nodes would be of a later version than the cluster; nothing if they are not.
+fn newer(driver: &dyn Driver, of_cluster: &ClusterFacts, desired: &Desired, image: &Image) -> Option<String> {
+    let own = driver.version(&desired.labels, image)?;
+    let control_plane = driver.version(&of_cluster.desired.labels, &of_cluster.image)?;
+    (driver.is_older(&control_plane, &own) == Some(true)).then(|| {
+        format!("labels.kube_tag and image come to {own}; allowed: at most {control_plane}, the version of the cluster")
+    })
+}
+
+/// What the user should know of it.
+fn notes(conductor: &Conductor, cluster: &Cluster, group: &Nodegroup, facts: &Facts) -> Result<Option<String>> {
+    let driver = conductor.driver(&cluster.driver)?;
+    Ok(labels::of_nodegroup(driver, &ClusterFacts::of(cluster)?.desired, group, &facts.image))
 }
 
 /// Compares what the nodegroup needs with what the project's quotas leave.
@@ -260,6 +270,7 @@ async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
         ..Default::default()
     };
     let reason = format!("Nodegroup {}: stack CREATE completed successfully", group.name);
+    let reason = labels::noted(reason, notes(conductor, &work.cluster, group, &Facts::of(group)?)?);
     let transaction = database::begin(&conductor.db).await?;
     cluster::store::take(&transaction, &work.cluster.uuid).await?;
     store::change(&transaction, &group.uuid, changes).await?;

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 
 use super::{Facts, Nodegroup, Taint, Taints, create, rules, store};
 use crate::cluster::change::{self, Change, Phase, Target};
-use crate::cluster::{Action, Changes, Cluster, Owner, Status, facts, gate, progress, spec};
+use crate::cluster::{Action, Changes, Cluster, Owner, Status, facts, gate, labels, progress, spec};
 use crate::cluster::{Ending, close};
 use crate::column::StringMap;
 use crate::openstack::{Identity, Session, heat};
@@ -170,8 +170,11 @@ async fn await_updated(conductor: &Conductor, work: &Work) -> StepResult {
 }
 
 async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
-    let name = &work.nodegroup()?.name;
-    let reason = format!("Nodegroup {name}: nodes made from now on have the new labels and taints");
+    let group = work.nodegroup()?;
+    let reason = match labels::of_nodes(conductor.driver(&work.cluster.driver)?, group) {
+        None => format!("Nodegroup {}: nodes made from now on have the new labels and taints", group.name),
+        notes => labels::noted(format!("Nodegroup {}: stack UPDATE completed successfully", group.name), notes),
+    };
     let transaction = database::begin(&conductor.db).await?;
     if close(&transaction, &work.operation, &Ending::Complete(reason), Changes::default()).await? {
         transaction.commit().await.map_err(Error::from)?;

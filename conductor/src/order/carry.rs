@@ -60,8 +60,8 @@ pub async fn task(conductor: &Conductor, holder: &Holder, cluster: &str, node: &
     Ok(Some(Task { uuid: order.uuid, kind: order.kind, authorities }))
 }
 
-/// What is to be done whatever operation there is: masters rotate join tokens that were used. Its answer is that the new
-/// ones are handed in.
+/// What is to be done whatever operation there is: masters rotate join tokens after it. Its answer is that the new ones are
+/// handed in.
 async fn standing(conductor: &Conductor, holder: &Holder, cluster: &str) -> Result<Option<Task>> {
     if holder.role != crate::nodegroup::MASTER {
         return Ok(None);

@@ -66,7 +66,9 @@ impl Driver for Kubernetes {
     }
 
     fn notes(&self, desired: &Desired) -> Vec<String> {
-        settings::notes(settings::labels(&desired.labels))
+        let registry =
+            desired.registry_enabled.then(|| "registry_enabled has no effect: run a registry in a pod".to_owned());
+        registry.into_iter().chain(settings::notes(settings::labels(&desired.labels))).collect()
     }
 
     fn stack(&self, spec: &ClusterSpec) -> Result<Stack, RenderError> {
@@ -91,6 +93,10 @@ impl Driver for Kubernetes {
     }
 
     fn has_nodegroups(&self) -> bool {
+        true
+    }
+
+    fn marks_nodes(&self) -> bool {
         true
     }
 

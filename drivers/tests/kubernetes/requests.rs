@@ -134,6 +134,16 @@ fn what_comes_to_nothing_is_told() {
     let archive = ("kube_tarball_url", "https://example.org/k.tgz");
     assert_eq!(notes(&[archive]), ["labels.kube_tarball_url has no effect: kube_install is image"]);
     assert_eq!(notes(&[archive, ("kube_install", "packages")]), [""; 0]);
+    let registry = drivers::find("kubernetes").unwrap().notes(&Desired { registry_enabled: true, ..desired() });
+    assert_eq!(registry, ["registry_enabled has no effect: run a registry in a pod"]);
+}
+
+/// Kubernetes has labels and taints of nodes; Swarm and Mesos take them for nodegroups and do nothing with them.
+#[test]
+fn only_kubernetes_marks_its_nodes() {
+    let marking: Vec<_> =
+        drivers::installed().into_iter().filter(|driver| driver.marks_nodes()).map(|driver| driver.name()).collect();
+    assert_eq!(marking, ["kubernetes"]);
 }
 
 #[test]

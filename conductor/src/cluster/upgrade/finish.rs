@@ -1,10 +1,12 @@
 //! The end of an upgrade: template, labels and versions on record, or how far it has come.
 
+use drivers::Desired;
+
 use super::definition::{Definition, masters_of, target, workers_of};
 use super::request::Input;
 use crate::cluster::facts::Facts;
 use crate::cluster::members::reported;
-use crate::cluster::{self, Changes, Cluster, Ending, authority, change, close, leaving, progress};
+use crate::cluster::{self, Changes, Cluster, Ending, authority, change, close, labels, leaving, progress};
 use crate::column::StringMap;
 use crate::nodegroup::{self, MASTER, Nodegroup};
 use crate::operation::{Failure, Fault, Next, StepResult, Work};
@@ -36,7 +38,8 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
             node::store::delete_tokens(&transaction, &work.cluster.uuid, Some(&group.uuid)).await?;
         }
     }
-    let ending = Ending::Complete(leaving::told(work, "Stack UPDATE completed successfully"));
+    let reason = leaving::told(work, "Stack UPDATE completed successfully");
+    let ending = Ending::Complete(labels::noted(reason, notes(conductor, work, &input)?));
     if !close(&transaction, &work.operation, &ending, changes).await? {
         return Ok(Next::Done);
     }
@@ -57,6 +60,18 @@ async fn of_cluster(conductor: &Conductor, work: &Work, input: &Input) -> Result
         spec: Some(Some(facts.to_json()?)),
         ..arrived()
     })
+}
+
+/// What the user should know of what the nodes are now.
+fn notes(conductor: &Conductor, work: &Work, input: &Input) -> Result<Option<String>, Failure> {
+    let driver = conductor.driver(&work.cluster.driver)?;
+    let cluster = Facts::of(&work.cluster)?.desired;
+    if work.operation.nodegroup_uuid.is_some() {
+        let group = Nodegroup { labels: StringMap(input.labels.clone()), ..work.nodegroup()?.clone() };
+        return Ok(labels::of_nodegroup(driver, &cluster, &group, &input.image));
+    }
+    let cluster = Desired { labels: input.labels.clone(), ..cluster };
+    Ok(labels::of_cluster(driver, &cluster, work.cluster.discovery_url.as_deref()))
 }
 
 /// It goes nowhere any more.

@@ -152,13 +152,9 @@ fn of_cluster(
     let labels = merged(driver, &view.cluster.labels, &view.template_labels, template);
     let before = driver.version(&facts.desired.labels, &facts.image);
     let after = driver.version(&labels, &image);
-    if let (Some(before), Some(after)) = (&before, &after)
-        && let Some(allowed) = driver.too_far(before, after)
-    {
-        return Err(Error::invalid(format!("The cluster template comes to version {after}; allowed: {allowed}")));
-    }
-    not_older(driver, before, after)?;
-    checked(conductor, driver, &facts.desired, &labels, &image)?;
+    let (before, after) = (before.as_deref(), after.as_deref());
+    let versions = too_far(driver, before, after).or_else(|| backwards(driver, before, after));
+    labels::refuse(&wrong(conductor, driver, &facts.desired, (&labels, &image), versions))?;
     Ok(Input::new(request, image, labels))
 }
 
@@ -174,10 +170,10 @@ fn of_group(
     let facts = nodegroup::Facts::of(group)?;
     let labels = merged(driver, &group.labels, &facts.parent, &cluster.labels);
     let desired = Facts::of(cluster)?.desired;
-    let effective = |own: &BTreeMap<String, String>| nodegroup::desired(driver, &desired, own, &image).labels;
-    let before = facts.labels.as_ref().unwrap_or(&group.labels.0);
-    not_older(driver, driver.version(before, &facts.image), driver.version(&effective(&labels), &image))?;
-    checked(conductor, driver, &desired, &effective(&labels), &image)?;
+    let before = driver.version(facts.labels.as_ref().unwrap_or(&group.labels.0), &facts.image);
+    let effective = nodegroup::desired(driver, &desired, &labels, &image).labels;
+    let version = backwards(driver, before.as_deref(), driver.version(&effective, &image).as_deref());
+    labels::refuse(&wrong(conductor, driver, &desired, (&effective, &image), version))?;
     Ok(Input::new(request, image, labels))
 }
 
@@ -208,29 +204,33 @@ fn merged(
     inherited.chain(kept).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-fn not_older(driver: &dyn Driver, before: Option<String>, after: Option<String>) -> Result<()> {
-    match (before, after) {
-        (Some(before), Some(after)) if driver.is_older(&after, &before) == Some(true) => Err(Error::invalid(format!(
-            "The cluster template comes to version {after}; allowed: {before} or later, as nodes cannot go back"
-        ))),
-        _ => Ok(()),
-    }
+/// Why a control plane cannot come from one version to the other at once; nothing if it can.
+fn too_far(driver: &dyn Driver, before: Option<&str>, after: Option<&str>) -> Option<String> {
+    let after = after?;
+    let allowed = driver.too_far(before?, after)?;
+    Some(format!("The cluster template comes to version {after}; allowed: {allowed}"))
 }
 
-/// Everything the driver has against it, at once.
-fn checked(
+/// Why nodes cannot come from one version to the other, which is an older one; nothing if it is not.
+fn backwards(driver: &dyn Driver, before: Option<&str>, after: Option<&str>) -> Option<String> {
+    let (before, after) = (before?, after?);
+    (driver.is_older(after, before) == Some(true)).then(|| {
+        format!("The cluster template comes to version {after}; allowed: {before} or later, as nodes cannot go back")
+    })
+}
+
+/// What is wrong with the versions and everything the driver has against these labels and this image, at once.
+fn wrong(
     conductor: &Conductor,
     driver: &dyn Driver,
     desired: &Desired,
-    labels: &BTreeMap<String, String>,
-    image: &Image,
-) -> Result<()> {
+    (labels, image): (&BTreeMap<String, String>, &Image),
+    versions: Option<String>,
+) -> Vec<String> {
     let desired = Desired { labels: labels.clone(), os_distro: image.os_distro.clone(), ..desired.clone() };
-    let problems = driver.check(&desired);
-    if !problems.is_empty() {
-        return Err(Error::invalid(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")));
-    }
-    labels::refuse_unknown(conductor.config.drivers.labels_unknown, driver, labels)
+    let mut problems = driver.check(&desired);
+    problems.extend(labels::refused(conductor.config.drivers.labels_unknown, driver, labels));
+    versions.into_iter().chain(problems.iter().map(ToString::to_string)).collect()
 }
 
 #[cfg(test)]
@@ -271,11 +271,15 @@ mod tests {
     #[test]
     fn versions_go_forward() {
         let driver = drivers::find("kubernetes").unwrap();
-        let check = |before: &str, after: &str| not_older(driver, Some(before.into()), Some(after.into()));
-        check("v1.33.1", "v1.33.1").unwrap();
-        check("v1.33.1", "v1.34.0").unwrap();
-        let error = check("v1.34.0", "v1.33.1").unwrap_err();
-        assert!(error.public.contains("v1.33.1; allowed: v1.34.0 or later"), "{error}");
-        not_older(driver, None, Some("v1.0.0".into())).unwrap();
+        let wrong = |before: &str, after: &str| {
+            let (before, after) = (Some(before), Some(after));
+            too_far(driver, before, after).or_else(|| backwards(driver, before, after))
+        };
+        assert_eq!((wrong("v1.33.1", "v1.33.1"), wrong("v1.33.1", "v1.34.0")), (None, None));
+        let text = wrong("v1.34.0", "v1.33.1").unwrap();
+        assert!(text.contains("v1.33.1; allowed: v1.34.0 or later"), "{text}");
+        let text = wrong("v1.33.1", "v1.35.0").unwrap();
+        assert!(text.contains("v1.35.0; allowed: v1.33 or v1.34"), "{text}");
+        assert_eq!(backwards(driver, None, Some("v1.0.0")), None);
     }
 }
