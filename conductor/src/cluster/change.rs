@@ -54,7 +54,7 @@ impl Target {
     /// # Errors
     /// There is none any more.
     pub(crate) fn nodegroup(work: &Work) -> Result<Self, Failure> {
-        Self::of(&work.cluster, work.nodegroup()?).ok_or_else(vanished)
+        Self::of(&work.cluster, work.nodegroup()?).ok_or_else(|| vanished("Its stack"))
     }
 }
 
@@ -197,7 +197,8 @@ pub(crate) async fn completed(
 /// It is gone, or going.
 pub(crate) async fn present(session: &Session, target: &Target) -> Result<heat::Stack, Failure> {
     let stack = heat::get(session, &target.name, &target.id, true).await?;
-    stack.filter(|stack| !stack.stack_status.starts_with("DELETE_")).ok_or_else(vanished)
+    let there = stack.filter(|stack| !stack.stack_status.starts_with("DELETE_"));
+    there.ok_or_else(|| vanished(&format!("The stack {}", target.name)))
 }
 
 async fn accepted(conductor: &Conductor, work: &Work, target: &Target, phase: &Phase) -> StepResult {
@@ -242,6 +243,7 @@ async fn send(
     }
 }
 
-fn vanished() -> Failure {
-    Failure::Final(Fault::new(Code::Vanished, "The stack was deleted outside this service"))
+/// What was deleted by somebody else.
+pub(super) fn vanished(what: &str) -> Failure {
+    Failure::Final(Fault::new(Code::Vanished, format!("{what} was deleted outside this service")))
 }

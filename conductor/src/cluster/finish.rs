@@ -7,7 +7,7 @@ use super::{Action, Changes, Status, labels, store};
 use crate::nodegroup::Nodegroup;
 use crate::openstack::heat;
 use crate::operation::store::End;
-use crate::operation::{self, Code, Failure, Fault, Kind, Next, Operation, StepResult, Work};
+use crate::operation::{self, Fault, Kind, Next, Operation, StepResult, Work};
 use crate::{Conductor, Error, Result, database, node, nodegroup};
 
 /// How an operation ends, as its cluster and nodegroups show it.
@@ -116,8 +116,7 @@ pub(super) async fn complete(conductor: &Conductor, work: &Work) -> StepResult {
     let name = work.cluster.stack_name.as_deref().unwrap_or_default();
     let id = work.cluster.stack_id.as_deref().unwrap_or_default();
     let Some(stack) = heat::get(&session, name, id, true).await? else {
-        let text = "The cluster's stack was deleted outside this service";
-        return Err(Failure::Final(Fault::new(Code::Vanished, text)));
+        return Err(super::change::vanished(&format!("The stack {name}")));
     };
     let driver = conductor.driver(&work.cluster.driver)?;
     let addresses = driver.read(&stack.outputs());

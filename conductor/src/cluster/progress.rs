@@ -56,7 +56,7 @@ async fn judge(conductor: &Conductor, work: &Work) -> StepResult {
             operation::store::forget_observation(&conductor.db, &work.operation.uuid).await?;
             Ok(Next::Wait(LONGEST_WAIT))
         }
-        _ => Err(Failure::Final(Fault::new(Code::Vanished, "The stack was deleted outside this service"))),
+        _ => Err(super::change::vanished(&format!("The stack {name}"))),
     }
 }
 
