@@ -261,6 +261,9 @@ impl Desired {
 /// The longest part of a stack's or nodegroup's name that a node name keeps.
 const KEPT: usize = 20;
 
+/// What node names may start with: an X.509 common name holds 64 bytes, of which `system:node:` and `-9999` take 17.
+const LONGEST: usize = 47;
+
 /// Node names start with this and `-<index>` follows; both the drivers and the signer of certificates use it.
 ///
 /// A stack is called `<cluster name>-<12 hexadecimal digits>`: the digits stay whole, the name is cut.
@@ -272,15 +275,13 @@ pub fn node_prefix(stack_name: &str, nodegroup_name: &str) -> String {
         "default-worker" => "worker",
         other => other,
     };
-    [host_label(name), host_label(id), host_label(group)]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("-")
+    let (name, id) = (host_label(name, KEPT), host_label(id, KEPT));
+    let group = host_label(group, KEPT.min(LONGEST - name.len() - id.len() - 2));
+    [name, id, group].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
-/// The text as part of a host name: lower case letters, digits and single hyphens, cut to [`KEPT`] characters.
-fn host_label(text: &str) -> String {
+/// The text as part of a host name: lower case letters, digits and single hyphens, cut to `most` characters.
+fn host_label(text: &str, most: usize) -> String {
     let mut label = String::new();
     for c in text.chars().map(|c| c.to_ascii_lowercase()) {
         match c {
@@ -289,7 +290,7 @@ fn host_label(text: &str) -> String {
             _ => {}
         }
     }
-    label.truncate(KEPT);
+    label.truncate(most);
     label.trim_end_matches('-').to_owned()
 }
 
@@ -302,6 +303,8 @@ mod tests {
         assert_eq!(node_prefix("ci-0123456789ab", "default-master"), "ci-0123456789ab-master");
         assert_eq!(node_prefix("My_Cluster.x-0123456789ab", "GPU nodes"), "my-cluster-x-0123456789ab-gpu-nodes");
         let long = node_prefix(&format!("{}-0123456789ab", "a".repeat(242)), &"b".repeat(255));
-        assert!(long.len() + "-9999".len() <= 63, "{long}");
+        assert!(format!("system:node:{long}-9999").len() <= 64, "{long}");
+        assert!(long.ends_with("-bbbbbbbbbbbbb"), "{long}");
+        assert!(node_prefix("ci-0123456789ab", &"b".repeat(255)).ends_with(&"b".repeat(20)));
     }
 }
