@@ -12,8 +12,8 @@ use bollard::query_parameters::{DeleteNodeOptions, ListTasksOptions, UpdateNodeO
 use super::Docker;
 use crate::link::{self, Endpoint, Fault, Identity, shown};
 
-/// Managers asked until one answers.
-const MANAGERS: usize = 3;
+/// Addresses asked until one answers: the API's, and those of as many managers as a Swarm may have.
+const MANAGERS: usize = 8;
 /// How much earlier each is asked than the next.
 const HEAD_START: Duration = Duration::from_secs(1);
 /// Tries of a change that another one got ahead of.
