@@ -107,7 +107,9 @@ impl Code {
             Self::CloudQuota => "Free resources, ask for a larger quota, or ask for a smaller cluster.",
             Self::NameTaken => "Rename or delete the stack of that name.",
             Self::Refused => "The service's own words say what is wrong with the request.",
-            Self::Vanished => "What it belonged to cannot be changed any more: delete that, the nodegroup or the cluster.",
+            Self::Vanished => {
+                "What it belonged to cannot be changed any more: delete that, the nodegroup or the cluster."
+            }
             Self::Internal => "The service's log names the cause under the operation's request id.",
         }
     }
