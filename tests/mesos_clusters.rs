@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::cloud::{CLOUD, Faults};
 use support::service::Service;
-use support::{unique, wait_for};
+use support::{loopback_subnet, unique, wait_for};
 
 fn text(output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -277,7 +277,7 @@ impl<'a> Local<'a> {
     /// Complete.
     fn made(service: &'a Service, mut of_template: Value, of_cluster: Value) -> Self {
         let (token, name) = (CLOUD.token("demo"), unique("local"));
-        of_template["labels"] = json!({"fixed_subnet_cidr": subnet()});
+        of_template["labels"] = json!({"fixed_subnet_cidr": loopback_subnet()});
         let mut body = json!({"name": name});
         body.as_object_mut().unwrap().extend(of_cluster.as_object().unwrap().clone());
         let uuid = service.cluster(&token, &template(service, &token, of_template), body);
@@ -333,14 +333,6 @@ impl<'a> Local<'a> {
         let index = |row: &Value| row[0].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
         names.as_array().unwrap().iter().map(index).collect()
     }
-}
-
-/// A network of loopback's that no other test of this or another run has at this time.
-fn subnet() -> String {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = std::process::id().wrapping_mul(16) + NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("127.{}.{}.0/24", 16 + number / 256 % 200, number % 256)
 }
 
 /// A service that looks every second, and has the time to drain.

@@ -4,12 +4,15 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::cloud::CLOUD;
 use support::service::{Service, tail};
-use support::{node_settings, unique, wait_for};
+use support::{loopback_subnet, node_settings, unique, wait_for};
 
 const BEFORE: &str = "v1.33.0";
 const AFTER: &str = "v1.34.0";
@@ -251,5 +254,78 @@ fn a_new_node_that_fails_stops_the_upgrade() {
     let after = servers(&name);
     assert_eq!(names(&after), ["master-0", "worker-3", "worker-4"]);
     assert_eq!(after["master-0"], half["master-0"], "it was new already");
+    service.gone(&token, &cluster);
+}
+
+/// API servers at these addresses, with a certificate that the cluster's authority signed for them. Ends when dropped.
+struct ApiServers(Child);
+
+impl Drop for ApiServers {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _ended = self.0.wait();
+    }
+}
+
+impl ApiServers {
+    fn start(service: &Service, token: &str, cluster: &str, addresses: &[String], nodes: &Path) -> Self {
+        let dir = service.dir();
+        let names: Vec<_> = addresses.iter().map(|address| format!("IP:{address}")).collect();
+        let request = Command::new("openssl")
+            .args(["req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=api", "-keyout"])
+            .arg(dir.join("api.key"))
+            .args(["-addext", "extendedKeyUsage=serverAuth", "-addext"])
+            .arg(format!("subjectAltName={}", names.join(",")))
+            .output()
+            .unwrap();
+        assert!(request.status.success(), "{}", String::from_utf8_lossy(&request.stderr));
+        let request = json!({"cluster_uuid": cluster, "csr": String::from_utf8(request.stdout).unwrap()});
+        let signed = service.call(token, "POST", "/certificates", Some(&request)).json();
+        let authority = service.call(token, "GET", &format!("/certificates/{cluster}"), None).json();
+        for (file, answer) in [("api.pem", signed), ("api-ca.pem", authority)] {
+            std::fs::write(dir.join(file), answer["pem"].as_str().unwrap()).unwrap();
+        }
+        let mut child = Command::new("tests/support/api-server")
+            .args(["api.pem", "api.key", "api-ca.pem"].map(|file| dir.join(file)))
+            .arg(nodes)
+            .args(addresses)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "listening\n");
+        Self(child)
+    }
+}
+
+/// The one that no longer speaks is replaced first; as it does not come back, the others are let be.
+#[test]
+fn masters_stay_whose_going_leaves_no_majority() {
+    let service = Service::start(&[("JEROBOAM__DRIVERS__DRAIN_TIMEOUT_S", "60")]);
+    let token = CLOUD.token("demo");
+    let labels = json!({"kube_tag": BEFORE, "fixed_subnet_cidr": loopback_subnet()});
+    let template = json!({"master_lb_enabled": true, "labels": labels});
+    let (cluster, name) = cluster(&service, &token, template, json!({"master_count": 3, "node_count": 1}));
+    let before = servers(&name);
+    let shown = service.show(&token, &cluster);
+    let addresses: Vec<String> = serde_json::from_value(shown["master_addresses"].clone()).unwrap();
+    let rows = service.rows(&format!("SELECT name FROM node WHERE cluster_uuid = '{cluster}' AND role = 'master'"));
+    let masters: Vec<_> = rows.as_array().unwrap().iter().map(|row| row[0].as_str().unwrap().to_owned()).collect();
+    let nodes = service.dir().join("nodes.json");
+    let ready = |name: &String| json!([name, if name.ends_with("-2") { "Unknown" } else { "True" }]);
+    std::fs::write(&nodes, Value::from_iter(masters.iter().map(ready)).to_string()).unwrap();
+    let _servers = ApiServers::start(&service, &token, &cluster, &addresses, &nodes);
+
+    let template = later(&service, &token, json!({"master_lb_enabled": true}));
+    upgrade(&service, &token, &cluster, &json!({"cluster_template": template}));
+    let failed = settled(&service, &token, &cluster, "UPDATE_FAILED");
+    let reason = failed["status_reason"].as_str().unwrap();
+    for part in ["master-0 1 of 3 masters would be left, no majority; not reachable: ", "master-2", "No other master"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    let after = servers(&name);
+    let replaced: Vec<_> = names(&after).into_iter().filter(|node| after[*node].0 != before[*node].0).collect();
+    assert_eq!(replaced, ["master-2"]);
     service.gone(&token, &cluster);
 }

@@ -14,6 +14,7 @@ mod error;
 pub mod ident;
 pub mod identity;
 pub mod join_token;
+mod kubernetes;
 pub mod lease;
 mod link;
 pub mod lookup;

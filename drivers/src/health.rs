@@ -1,10 +1,13 @@
 //! How a cluster's health is found out, as data: the conductor does the asking.
 
-/// Whom the conductor asks whether a cluster works, and tells which nodes leave.
+/// Whom the conductor asks about a cluster, and tells which nodes leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     /// Nobody: somebody inside the cluster may tell.
     Unasked,
+    /// Kubernetes' API server, and only for the nodes of the control plane: whether the cluster works, somebody inside may
+    /// tell.
+    Kubernetes,
     /// Docker's API at the cluster's `api_address` and its managers' own; with the conductor's client certificate, unless
     /// the cluster has no TLS.
     Docker,
@@ -14,6 +17,12 @@ pub enum Health {
 }
 
 impl Health {
+    /// Whether the conductor asks again and again whether the cluster works.
+    #[must_use]
+    pub fn is_watched(self) -> bool {
+        matches!(self, Self::Docker | Self::Mesos)
+    }
+
     /// Whether it says how many tasks run on which node, by which those that leave are chosen.
     #[must_use]
     pub fn counts_tasks(self) -> bool {

@@ -398,7 +398,7 @@ fn nobody_is_taken_out_without_a_majority(swarm: &Swarm, masters: &[String]) {
     let (before, later) = (servers(), format!("{}-later", swarm.name));
     swarm.template(&later, "debian-12", "--master-lb-enabled");
     swarm.openstack(&format!("coe cluster upgrade {} {later}", swarm.name));
-    let shown = wait_for("the upgrade to be given up", Duration::from_secs(120), || {
+    let shown = wait_for("the upgrade to be given up", Duration::from_secs(240), || {
         Some(swarm.show()).filter(|shown| shown["status"] == "UPDATE_FAILED")
     });
     let reason = shown["status_reason"].as_str().unwrap();

@@ -37,6 +37,14 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{}-{:03}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// A network of loopback's that no other test of this or another run has at this time.
+pub fn loopback_subnet() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_mul(16) + NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("127.{}.{}.0/24", 16 + number / 256 % 200, number % 256)
+}
+
 /// The bootstrap token in a server's user data (cloud-config).
 pub fn bootstrap_token(user_data: &str) -> String {
     let config: serde_yaml::Value = serde_yaml::from_str(user_data).unwrap();

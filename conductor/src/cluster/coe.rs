@@ -9,8 +9,9 @@ use ipnet::IpNet;
 use super::Cluster;
 use super::facts::Facts;
 use crate::docker::{Member, Swarm};
-use crate::link::{Fault, endpoints};
-use crate::mesos::{Leader, Way};
+use crate::kubernetes;
+use crate::link::{Fault, Identity, endpoints};
+use crate::mesos::{self, Leader};
 use crate::node::Node;
 use crate::nodegroup::MASTER;
 use crate::operation::Work;
@@ -18,6 +19,61 @@ use crate::{Conductor, certificate, node};
 
 /// Until one call to the API is given up.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Addresses asked at most: the API's, and those of seven masters.
+const ADDRESSES: usize = 8;
+
+/// The way to a cluster's API.
+struct Way {
+    /// Which API that is.
+    health: Health,
+    /// The API's address.
+    api: String,
+    /// Addresses of masters, as the stack and they themselves say.
+    hosts: Vec<String>,
+    /// The masters' names, and the addresses they say they have.
+    masters: Vec<(String, Vec<String>)>,
+    /// Nothing where the cluster has no TLS.
+    identity: Option<Identity>,
+}
+
+impl Way {
+    async fn to(conductor: &Conductor, work: &Work) -> crate::Result<Self> {
+        let cluster = &work.cluster;
+        let identity = if Facts::of(cluster)?.desired.tls_disabled {
+            None
+        } else {
+            Some(certificate::identity(conductor, &cluster.uuid).await?)
+        };
+        let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&cluster.uuid)).await?;
+        let inside = networks(conductor, cluster)?;
+        let masters: Vec<_> =
+            nodes.into_iter().filter(|node| node.role == MASTER).map(|node| reported(node, &inside)).collect();
+        let groups = work.nodegroups.iter().filter(|group| group.role == MASTER);
+        let mut hosts: Vec<String> = groups.flat_map(|group| group.node_addresses.0.clone()).collect();
+        hosts.extend(masters.iter().flat_map(|(_, addresses)| addresses.clone()));
+        let health = conductor.driver(&cluster.driver)?.health();
+        let api = cluster.api_address.clone().unwrap_or_default();
+        Ok(Self { health, api, hosts, masters, identity })
+    }
+}
+
+fn away(error: crate::Error) -> Fault {
+    Fault::Unreachable(error.public.into_owned())
+}
+
+/// The masters by name, and whether each can be reached; none where that is not known.
+///
+/// # Errors
+/// `Unreachable` where nothing answers as it should, `Refused` where what answers is not well itself.
+pub(super) async fn masters(conductor: &Conductor, work: &Work) -> Result<Vec<(String, bool)>, Fault> {
+    let way = Way::to(conductor, work).await.map_err(away)?;
+    if way.health != Health::Kubernetes {
+        return Ok(Coe::at(way).await?.masters().await);
+    }
+    let mut endpoints = endpoints(&way.api, &way.hosts);
+    endpoints.truncate(ADDRESSES);
+    kubernetes::masters(endpoints, way.identity.as_ref(), DEADLINE).await
+}
 
 /// It, by whichever of the masters answers.
 pub(super) enum Coe {
@@ -32,29 +88,20 @@ impl Coe {
     /// # Errors
     /// None of the masters answers as it should.
     pub(super) async fn reach(conductor: &Conductor, work: &Work) -> Result<Self, Fault> {
-        let away = |error: crate::Error| Fault::Unreachable(error.public.into_owned());
-        let cluster = &work.cluster;
-        let api = cluster.api_address.as_deref().unwrap_or_default();
-        let health = conductor.driver(&cluster.driver).map_err(away)?.health();
-        let identity = if Facts::of(cluster).map_err(away)?.desired.tls_disabled {
-            None
-        } else {
-            Some(certificate::identity(conductor, &cluster.uuid).await.map_err(away)?)
-        };
-        let nodes = node::store::of_clusters(&conductor.db, std::slice::from_ref(&cluster.uuid)).await.map_err(away)?;
-        let masters = work.nodegroups.iter().filter(|group| group.role == MASTER);
-        let mut hosts: Vec<String> = masters.flat_map(|group| group.node_addresses.0.clone()).collect();
-        let inside = networks(conductor, cluster).map_err(away)?;
-        let masters: Vec<_> =
-            nodes.into_iter().filter(|node| node.role == MASTER).map(|node| reported(node, &inside)).collect();
-        hosts.extend(masters.iter().flat_map(|(_, addresses)| addresses.clone()));
-        match health {
-            Health::Docker => Swarm::reach(&endpoints(api, &hosts), identity.as_ref(), DEADLINE).await.map(Self::Swarm),
-            Health::Mesos => {
-                let leader = Leader::reach(&Way::to(api, &hosts, identity, DEADLINE)).await?;
-                Ok(Self::Mesos(leader, masters))
+        Self::at(Way::to(conductor, work).await.map_err(away)?).await
+    }
+
+    async fn at(way: Way) -> Result<Self, Fault> {
+        match way.health {
+            Health::Docker => {
+                let endpoints = endpoints(&way.api, &way.hosts);
+                Swarm::reach(&endpoints, way.identity.as_ref(), DEADLINE).await.map(Self::Swarm)
             }
-            Health::Unasked => Err(Fault::Unreachable("this COE is told nothing".to_owned())),
+            Health::Mesos => {
+                let leader = Leader::reach(&mesos::Way::to(&way.api, &way.hosts, way.identity, DEADLINE)).await?;
+                Ok(Self::Mesos(leader, way.masters))
+            }
+            Health::Kubernetes | Health::Unasked => Err(Fault::Unreachable("this COE is told nothing".to_owned())),
         }
     }
 
@@ -103,8 +150,7 @@ impl Coe {
         }
     }
 
-    /// The masters by name, and whether each can be reached; none where that is not known.
-    pub(super) async fn masters(&self) -> Vec<(String, bool)> {
+    async fn masters(&self) -> Vec<(String, bool)> {
         match self {
             Self::Swarm(swarm) => {
                 swarm.members().iter().filter_map(|member| Some((member.name.clone(), member.manager?))).collect()

@@ -278,7 +278,8 @@ pub struct Drivers {
     pub labels_unknown: LabelsUnknown,
     /// Whether nodes report their phases; when false, a complete stack is a complete cluster.
     pub node_reports: bool,
-    /// Seconds that nodes which leave a Swarm or a Mesos cluster have to give up what they run; 0 does not drain them.
+    /// Seconds that nodes which leave a Swarm or a Mesos cluster have to give up what they run; 0 does not drain them, and
+    /// asks no cluster's masters whether they stay a majority before an upgrade takes one out.
     pub drain_timeout_s: u64,
 }
 

@@ -15,8 +15,8 @@ use std::net::IpAddr;
 use self::settings::Settings;
 use crate::graph::{self, Coe, Listener, Monitor, Plan, StateVolume, request};
 use crate::{
-    Addresses, ClusterSpec, Desired, Driver, Image, Label, Outputs, Problem, Profile, Provides, RenderError, Role,
-    Stack, Transition,
+    Addresses, ClusterSpec, Desired, Driver, Health, Image, Label, Outputs, Problem, Profile, Provides, RenderError,
+    Role, Stack, Transition,
 };
 
 /// The driver.
@@ -94,6 +94,10 @@ impl Driver for Kubernetes {
 
     fn has_nodegroups(&self) -> bool {
         true
+    }
+
+    fn health(&self) -> Health {
+        Health::Kubernetes
     }
 
     fn marks_nodes(&self) -> bool {

@@ -1,43 +1,104 @@
 //! Which master is taken out next: one whose going leaves the others a majority, if there was one before.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use drivers::Health;
+use serde_json::Value;
 
 use super::definition::masters_of;
-use crate::Conductor;
-use crate::cluster::coe::Coe;
+use crate::cluster::coe;
 use crate::cluster::leaving;
 use crate::cluster::members::{node_name, prefix};
-use crate::link;
-use crate::operation::{Code, Failure, Fault, Work};
+use crate::column::now;
+use crate::operation::{self, Code, Failure, Fault, Work};
+use crate::{Conductor, Result, link};
+
+/// How long masters may need to agree on a leader, or to see that another is back, in seconds.
+const PATIENCE: i64 = 60;
+/// Pause between two looks.
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
+
+/// What comes of a look at the masters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// None is left to be replaced.
+    Nobody,
+    /// This one is taken out.
+    Of(u32),
+    /// It is to be looked again after a [`PAUSE`].
+    Later,
+}
 
 /// Of these masters, the one that the others miss least: one that does not answer, else the first. Where the COE cannot be
 /// asked, or does not say how its masters are, it is the first.
 ///
 /// # Errors
 /// The masters that would be left are no majority, and the cluster's state would be lost or stand still.
-pub(super) async fn next_master(conductor: &Conductor, work: &Work, old: &[u32]) -> Result<Option<u32>, Failure> {
-    let Some(first) = old.first() else { return Ok(None) };
+pub(super) async fn next_master(conductor: &Conductor, work: &Work, old: &[u32]) -> Result<Turn, Failure> {
+    let Some(first) = old.first() else { return Ok(Turn::Nobody) };
     let group = masters_of(work)?;
-    if group.node_count < 2 || !leaving::is_told(conductor, work)? || leaving::was_away(work) {
-        return Ok(Some(*first));
+    if group.node_count < 2 || !is_asked(conductor, work)? {
+        return Ok(Turn::Of(*first));
     }
-    let masters = match Coe::reach(conductor, work).await {
-        Ok(coe) => coe.masters().await,
-        Err(link::Fault::Refused(why)) => return Err(refused(format!("The masters are not well: {why}"))),
-        Err(fault) => {
-            tracing::info!(%fault, "a master is replaced without asking how the others are");
-            return Ok(Some(*first));
-        }
-    };
     let prefix = prefix(&work.cluster, group);
     let named: Vec<_> = old.iter().map(|index| (*index, node_name(&prefix, *index))).collect();
-    choose(&masters, &named).map(Some).map_err(refused)
+    match coe::masters(conductor, work).await {
+        Ok(masters) => match choose(&masters, &named) {
+            Ok(index) => settled(conductor, work, index).await,
+            Err(why) => unwell(conductor, work, why).await,
+        },
+        Err(link::Fault::Refused(why)) => unwell(conductor, work, format!("The masters are not well: {why}")).await,
+        Err(fault) if waited(work) < leaving::AWAY => later(conductor, work, &fault.to_string()).await,
+        Err(fault) => {
+            tracing::info!(%fault, "masters are replaced without asking how the others are");
+            note(conductor, work, "unasked", true.into()).await?;
+            settled(conductor, work, *first).await
+        }
+    }
 }
 
-fn refused(why: String) -> Failure {
+/// Whether the cluster's masters are asked at all: not where the operator has no way to clusters, and not again where
+/// there was none to this one.
+fn is_asked(conductor: &Conductor, work: &Work) -> Result<bool> {
+    let known = conductor.driver(&work.cluster.driver)?.health() != Health::Unasked;
+    let unasked = work.operation.progress.as_ref().is_some_and(|progress| progress["unasked"] == true);
+    Ok(known && conductor.config.drivers.drain_timeout_s > 0 && !unasked && !leaving::was_away(work))
+}
+
+/// How long the masters have been looked at in vain, in seconds.
+fn waited(work: &Work) -> i64 {
+    let since = work.operation.progress.as_ref().and_then(|progress| progress["in_vain_since"].as_i64());
+    since.map_or(0, |since| now().timestamp().saturating_sub(since))
+}
+
+async fn settled(conductor: &Conductor, work: &Work, index: u32) -> Result<Turn, Failure> {
+    if work.operation.progress.as_ref().is_some_and(|progress| !progress["in_vain_since"].is_null()) {
+        note(conductor, work, "in_vain_since", Value::Null).await?;
+    }
+    Ok(Turn::Of(index))
+}
+
+async fn unwell(conductor: &Conductor, work: &Work, why: String) -> Result<Turn, Failure> {
+    if waited(work) < PATIENCE {
+        return later(conductor, work, &why).await;
+    }
     let text =
         format!("{why}. No other master is taken out: bring them back, or have the COE forget those that are gone");
-    Failure::Final(Fault::new(Code::Refused, text))
+    Err(Failure::Final(Fault::new(Code::Refused, text)))
+}
+
+async fn later(conductor: &Conductor, work: &Work, why: &str) -> Result<Turn, Failure> {
+    if work.operation.progress.as_ref().is_none_or(|progress| progress["in_vain_since"].is_null()) {
+        note(conductor, work, "in_vain_since", now().timestamp().into()).await?;
+    }
+    work.say(conductor, &format!("No master is taken out yet: {why}")).await?;
+    Ok(Turn::Later)
+}
+
+async fn note(conductor: &Conductor, work: &Work, key: &str, value: Value) -> Result<()> {
+    let key = key.to_owned();
+    operation::store::note(&conductor.db, &work.operation.uuid, |progress| progress[key] = value).await.map(drop)
 }
 
 /// The index to take out, of masters by name and whether each answers; or why none may be.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::definition::{Definition, Found, masters_of, members, target, workers_of};
-use super::majority;
+use super::majority::{self, Turn};
 use super::request::Input;
 use crate::cluster::change::{self, Change, Phase};
 use crate::cluster::members::{node_name, prefix, reported};
@@ -91,13 +91,14 @@ pub(super) async fn masters(conductor: &Conductor, work: &Work) -> StepResult {
     let broken = Found::of(work).unwrap_or_default().masters;
     let old = Definition::of(work)?.old_masters();
     // Those first that are out of the COE already, or were never in it.
-    let next = match broken.first() {
-        Some(index) => Some(*index),
+    let turn = match broken.first() {
+        Some(index) => Turn::Of(*index),
         None => majority::next_master(conductor, work, &old.into_iter().collect::<Vec<_>>()).await?,
     };
-    match next {
-        Some(index) => begin(conductor, work, What::Out(index)).await,
-        None => Ok(Next::Done),
+    match turn {
+        Turn::Of(index) => begin(conductor, work, What::Out(index)).await,
+        Turn::Later => Ok(Next::Wait(majority::PAUSE)),
+        Turn::Nobody => Ok(Next::Done),
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> Look<'a> {
     async fn at_all(&self) -> Result<()> {
         let installed = drivers::installed();
         let drivers: Vec<&str> =
-            installed.iter().filter(|driver| driver.health() != Health::Unasked).map(|driver| driver.name()).collect();
+            installed.iter().filter(|driver| driver.health().is_watched()).map(|driver| driver.name()).collect();
         if drivers.is_empty() {
             return Ok(());
         }
@@ -197,7 +197,7 @@ impl<'a> Look<'a> {
                 let way = Way::to(api, &patient.groups.masters, identity.cloned(), self.deadline / 2);
                 self.at_masters(&way, patient, &driver.probes(&patient.cluster.labels.0, tls)).await
             }
-            (Health::Unasked, _) => finding::unknown("Clusters of this driver are not asked"),
+            (Health::Unasked | Health::Kubernetes, _) => finding::unknown("Clusters of this driver are not asked"),
         }
     }
 
