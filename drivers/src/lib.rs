@@ -1,7 +1,7 @@
 //! South edge: a pure function per COE, from what a cluster should be to the Heat stack that makes it.
 //!
 //! Nothing here does I/O, reads a clock or draws a random number: the same [`ClusterSpec`] gives the same bytes.
-//! To add a COE is to add `drivers/src/<name>/`, `templates/<name>/` and its name in [`installed`], beside its `mod`.
+//! To add a COE is to add `drivers/src/<name>/`, `templates/<name>/` and a line in [`installed`], beside its `mod`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

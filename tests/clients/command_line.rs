@@ -248,6 +248,17 @@ fn a_cluster_s_resize() {
     let said = demo.says(&format!("cluster resize {cluster} 2"));
     assert!(said.contains(&format!("Request to resize cluster {cluster} has been accepted.")), "{said}");
     assert_eq!(settles_as(&service, &cluster, "UPDATE_COMPLETE")["node_count"], 2);
+    let name = service.show(&CLOUD.token("demo"), &cluster)["name"].as_str().unwrap().to_owned();
+    let workers = || {
+        let named = |server: &Value| Some((server["name"].as_str()?.to_owned(), server["id"].as_str()?.to_owned()));
+        let all: BTreeMap<_, _> = CLOUD.servers(&name).iter().filter_map(named).collect();
+        all.into_iter().filter(|(name, _)| name.contains("-worker-")).collect::<Vec<_>>()
+    };
+    let two = workers();
+    assert_eq!(two.len(), 2, "{two:?}");
+    demo.says(&format!("cluster resize {cluster} 1 --nodes-to-remove {}", two[0].1));
+    assert_eq!(settles_as(&service, &cluster, "UPDATE_COMPLETE")["node_count"], 1);
+    assert_eq!(workers(), two[1..], "that one, and no other, is gone");
     demo.says(&format!("cluster resize {cluster} 0 --nodegroup default-worker"));
     assert_eq!(settles_as(&service, &cluster, "UPDATE_COMPLETE")["node_count"], 0);
     demo.fails(&format!("cluster resize {cluster} 1 --nodegroup no-such-group"), "could not be found");
@@ -332,12 +343,14 @@ fn a_rotated_authority() {
 fn rotated_credentials() {
     let service = Service::start(&[]);
     let token = CLOUD.token("demo");
+    let name = unique("renewed");
+    let _quick = CLOUD.nodes(vec![json!({"name": name, "timers": 0.4})]);
     let template = service.template(&token, json!({"labels": {"cloud_provider_enabled": "true"}}));
-    let cluster = service.cluster(&token, &template, json!({"node_count": 0}));
+    let cluster = service.cluster(&token, &template, json!({"name": name, "node_count": 0}));
     service.complete(&token, &cluster);
     let demo = Terminal::of("demo", &service);
     let said = demo.says(&format!("credential rotate {cluster}"));
     assert!(said.contains("Request to rotate credentials for cluster") && said.contains("accepted"), "{said}");
-    service.settled(&token, &cluster);
+    settles_as(&service, &cluster, "UPDATE_COMPLETE");
     service.gone(&token, &cluster);
 }

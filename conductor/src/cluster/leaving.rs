@@ -207,6 +207,10 @@ pub(crate) fn told(work: &Work, text: &str) -> String {
     if let Some(list) = list("unforgotten") {
         text.push_str(&format!(". Still in the masters' list of nodes: {list}"));
     }
+    let unasked = work.operation.progress.as_ref().and_then(|progress| progress["unasked"].as_str());
+    if let Some(why) = unasked {
+        text.push_str(&format!(". Masters were replaced without asking whether the others stay a majority: {why}"));
+    }
     if let Some(why) = choice::complaint(work) {
         text.push_str(&format!(". The last nodes left, as it could not be known which ran the fewest tasks: {why}"));
     }

@@ -52,7 +52,7 @@ pub(super) async fn next_master(conductor: &Conductor, work: &Work, old: &[u32])
         Err(fault) if waited(work) < leaving::AWAY => later(conductor, work, &fault.to_string()).await,
         Err(fault) => {
             tracing::info!(%fault, "masters are replaced without asking how the others are");
-            note(conductor, work, "unasked", true.into()).await?;
+            note(conductor, work, "unasked", fault.to_string().into()).await?;
             settled(conductor, work, *first).await
         }
     }
@@ -62,7 +62,7 @@ pub(super) async fn next_master(conductor: &Conductor, work: &Work, old: &[u32])
 /// there was none to this one.
 fn is_asked(conductor: &Conductor, work: &Work) -> Result<bool> {
     let known = conductor.driver(&work.cluster.driver)?.health() != Health::Unasked;
-    let unasked = work.operation.progress.as_ref().is_some_and(|progress| progress["unasked"] == true);
+    let unasked = work.operation.progress.as_ref().is_some_and(|progress| !progress["unasked"].is_null());
     Ok(known && conductor.config.drivers.drain_timeout_s > 0 && !unasked && !leaving::was_away(work))
 }
 
