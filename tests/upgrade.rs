@@ -187,12 +187,14 @@ fn a_master_that_cannot_be_replaced() {
     service.gone(&token, &cluster);
 }
 
-/// Three masters without etcd volumes, two workers at once, and the process killed twice.
+/// Three masters without etcd volumes, two workers at once, and the process killed twice. Nothing answers at the masters'
+/// addresses, so nobody can be asked how they are.
 #[test]
 fn three_masters_and_a_killed_process() {
-    let mut service = Service::start(&[]);
+    let mut service = Service::start(&[("JEROBOAM__DRIVERS__DRAIN_TIMEOUT_S", "60")]);
     let token = CLOUD.token("demo");
-    let template = json!({"master_lb_enabled": true, "labels": {"kube_tag": BEFORE}});
+    let labels = json!({"kube_tag": BEFORE, "fixed_subnet_cidr": loopback_subnet()});
+    let template = json!({"master_lb_enabled": true, "labels": labels});
     let (cluster, name) = cluster(&service, &token, template, json!({"master_count": 3}));
     let before = servers(&name);
     let template = later(&service, &token, json!({"master_lb_enabled": true}));
@@ -207,7 +209,9 @@ fn three_masters_and_a_killed_process() {
     });
     service.kill();
     service.restart();
-    settled(&service, &token, &cluster, "UPDATE_COMPLETE");
+    let complete = settled(&service, &token, &cluster, "UPDATE_COMPLETE");
+    let reason = complete["status_reason"].as_str().unwrap();
+    assert!(reason.contains("Masters were replaced without asking whether the others stay a majority: "), "{reason}");
     let after = servers(&name);
     assert_eq!(names(&after), ["master-0", "master-1", "master-2", "worker-2", "worker-3"]);
     for (node, (id, image, version)) in &after {
