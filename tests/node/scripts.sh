@@ -214,7 +214,7 @@ assert tomllib.load(open(sys.argv[1], "rb"))["host"]["http://10.0.0.3:5000"]["sk
     check "each network of node ports is one" contains <(inside m-0 "$odd") "nodePortAddresses: ['10.0.0.0/8', '192.168.0.0/16', ]"
     odd='tries=0; apt() { tries=$((tries + 1)); ((tries > 2)); }; sleep() { :; }; apt_lists; say "$tries"'
     check "apt's lists are waited for" test "$(inside m-0 "$odd")" = 3
-    check "pods that cannot be listed are not passed over" fails inside m-0 'as_admin() { return 1; }; restart_credential_users'
+    check "pods that cannot be listed are not passed over" fails inside m-0 'as_admin() { return 1; }; wait_for() { "${@:3}"; }; restart_credential_users'
     check "the control plane's taint" contains "$root/var/lib/kubelet/config.yaml" 'node-role.kubernetes.io/control-plane'
     check "a taint that was asked for" contains "$root/var/lib/kubelet/config.yaml" "{key: 'gpu', value: 'yes', effect: NoExecute}"
     check "hosts" contains "$root/etc/hosts" '127.0.0.12 m-1 # jeroboam'

@@ -327,6 +327,8 @@ locked() {
     alone
     check "one without the state says what is lost" fails run m-9
     check "in words" contains <(tail -n 1 "$API/reports.jsonl") "has no state of the swarm, whose only manager it is"
+    check "one that finds tokens rotated waits" test "$(inside m-9 'NODE_INDEX=0 SWARM_STATE=new MASTER_ADDRESSES=a,b asked=0; sleep() { :; }
+        ask_for_token() { asked=$((asked + 1)); ((asked > 2)); }; is_the_first || say "$asked"')" = 3
     mv "$WORK/kept" "$API/join-tokens.json"
 }
 

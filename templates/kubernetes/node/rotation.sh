@@ -49,6 +49,8 @@ renew_cloud_configuration() {
     sum=$(sha256sum <<<"$text")
     [[ ! -r $ROOT$file || $(<"$ROOT$file") != "${sum%% *}" ]] || return 0
     if live; then
+        # Whatever becomes of this, the cluster is not taken to hold the former one.
+        rm -f "$ROOT$file"
         put_cloud_configuration "$text"
         restart_credential_users
     fi
@@ -57,9 +59,15 @@ renew_cloud_configuration() {
 
 # Pods that hold the credential as a file read it when they start; whoever owns them makes new ones.
 restart_credential_users() {
-    local pods name rest form='{range .items[*]}{.metadata.name} {.spec.volumes[*].secret.secretName}{"\n"}{end}'
-    pods=$(as_admin -n kube-system get pods -o "jsonpath=$form")
+    local pods name rest
+    wait_for 120 "the list of pods" list_pods
     while read -r name rest; do
         [[ " $rest " != *" cloud-config "* ]] || as_admin -n kube-system delete pod --ignore-not-found --wait=false "$name"
     done <<<"$pods"
+}
+
+# Their names with the secrets that they hold as files, into `pods`.
+list_pods() {
+    local form='{range .items[*]}{.metadata.name} {.spec.volumes[*].secret.secretName}{"\n"}{end}'
+    pods=$(as_admin -n kube-system get pods -o "jsonpath=$form")
 }

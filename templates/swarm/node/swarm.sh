@@ -53,9 +53,15 @@ enter() {
 
 # Whether this is the first manager, and no manager has handed in tokens before: then there is no swarm yet.
 is_the_first() {
-    local code=0
+    local code try
     [[ $NODE_ROLE == master && $NODE_INDEX == 0 && $SWARM_STATE == new ]] || return 1
-    ask_for_token '' >/dev/null || code=$?
+    # Where there is a swarm whose managers are making another token, the API says which in some minutes.
+    for ((try = 0; try < 60; try++)); do
+        code=0
+        ask_for_token '' >/dev/null || code=$?
+        ((code == 1)) || break
+        sleep 5
+    done
     ((code != 0)) || {
         [[ $MASTER_ADDRESSES == *,* ]] || die "this server has no state of the swarm, whose only manager it is"
         return 1

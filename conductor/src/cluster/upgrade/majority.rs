@@ -43,12 +43,23 @@ pub(super) async fn next_master(conductor: &Conductor, work: &Work, old: &[u32])
     }
     let prefix = prefix(&work.cluster, group);
     let named: Vec<_> = old.iter().map(|index| (*index, node_name(&prefix, *index))).collect();
-    match coe::masters(conductor, work).await {
-        Ok(masters) => match choose(&masters, &named) {
+    let is_kubernetes = conductor.driver(&work.cluster.driver)?.health() == Health::Kubernetes;
+    // Its nodes are not the members of its etcd, whose number they do not tell.
+    let members = if is_kubernetes { usize::try_from(group.node_count).unwrap_or_default() } else { 0 };
+    let found = coe::masters(conductor, work).await;
+    if !matches!(found, Err(link::Fault::Unreachable(_))) && !has_answered(work) {
+        note(conductor, work, "answered", true.into()).await?;
+    }
+    match found {
+        Ok(masters) => match choose(&masters, &named, members) {
             Ok(index) => settled(conductor, work, index).await,
             Err(why) => unwell(conductor, work, why).await,
         },
         Err(link::Fault::Refused(why)) => unwell(conductor, work, format!("The masters are not well: {why}")).await,
+        // Whoever has answered can be reached: silence now says that something is wrong there.
+        Err(fault) if has_answered(work) => {
+            unwell(conductor, work, format!("The masters do not answer any more: {fault}")).await
+        }
         Err(fault) if waited(work) < leaving::AWAY => later(conductor, work, &fault.to_string()).await,
         Err(fault) => {
             tracing::info!(%fault, "masters are replaced without asking how the others are");
@@ -64,6 +75,11 @@ fn is_asked(conductor: &Conductor, work: &Work) -> Result<bool> {
     let known = conductor.driver(&work.cluster.driver)?.health() != Health::Unasked;
     let unasked = work.operation.progress.as_ref().is_some_and(|progress| !progress["unasked"].is_null());
     Ok(known && conductor.config.drivers.drain_timeout_s > 0 && !unasked && !leaving::was_away(work))
+}
+
+/// Whether a look of this operation has found the masters, well or not.
+fn has_answered(work: &Work) -> bool {
+    work.operation.progress.as_ref().is_some_and(|progress| progress["answered"] == true)
 }
 
 /// How long the masters have been looked at in vain, in seconds.
@@ -83,8 +99,7 @@ async fn unwell(conductor: &Conductor, work: &Work, why: String) -> Result<Turn,
     if waited(work) < PATIENCE {
         return later(conductor, work, &why).await;
     }
-    let text =
-        format!("{why}. No other master is taken out: bring them back, or have the COE forget those that are gone");
+    let text = format!("{why}. No other master is taken out: bring back those that are away, then upgrade again");
     Err(Failure::Final(Fault::new(Code::Refused, text)))
 }
 
@@ -101,49 +116,70 @@ async fn note(conductor: &Conductor, work: &Work, key: &str, value: Value) -> Re
     operation::store::note(&conductor.db, &work.operation.uuid, |progress| progress[key] = value).await.map(drop)
 }
 
-/// The index to take out, of masters by name and whether each answers; or why none may be.
-fn choose(masters: &[(String, bool)], old: &[(u32, String)]) -> Result<u32, String> {
-    let away: BTreeSet<&str> = masters.iter().filter(|(_, well)| !well).map(|(name, _)| name.as_str()).collect();
-    let silent = old.iter().find(|(_, name)| away.contains(name.as_str()));
-    let Some((index, leaves)) = silent.or(old.first()) else { return Err("There is no master to replace".to_owned()) };
-    let left = masters.iter().filter(|(name, well)| *well && name != leaves).count();
-    if left * 2 > masters.len() || masters.len() < 2 {
+/// The index to take out, of masters by name and whether each answers; or why none may be. `members` is how many there are
+/// at least, whatever the list holds: one that is to be there and is not in the list is away.
+fn choose(masters: &[(String, bool)], old: &[(u32, String)], members: usize) -> Result<u32, String> {
+    let Some(first) = old.first() else { return Err("There is no master to replace".to_owned()) };
+    if masters.is_empty() {
+        return Ok(first.0);
+    }
+    let well: BTreeSet<&str> = masters.iter().filter(|(_, well)| *well).map(|(name, _)| name.as_str()).collect();
+    let (index, leaves) = old.iter().find(|(_, name)| !well.contains(name.as_str())).unwrap_or(first);
+    let left = well.len() - usize::from(well.contains(leaves.as_str()));
+    let all = masters.len().max(members);
+    if left * 2 > all || all < 2 {
         return Ok(*index);
     }
-    let away: Vec<_> = away.into_iter().filter(|name| name != leaves).collect();
-    let all = masters.len();
-    Err(format!(
-        "Without {leaves} {left} of {all} masters would be left, no majority; not reachable: {}",
-        away.join(", ")
-    ))
+    let names = masters.iter().map(|(name, _)| name).chain(old.iter().map(|(_, name)| name));
+    let away: BTreeSet<&str> =
+        names.map(String::as_str).filter(|name| !well.contains(name) && name != leaves).collect();
+    let away = away.into_iter().collect::<Vec<_>>().join(", ");
+    let away = if away.is_empty() { away } else { format!("; not reachable: {away}") };
+    Err(format!("Without {leaves} {left} of {all} masters would be left, no majority{away}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(masters: &[(&str, bool)], old: &[u32]) -> Result<u32, String> {
+    fn of(masters: &[(&str, bool)], old: &[u32], members: usize) -> Result<u32, String> {
         let masters: Vec<_> = masters.iter().map(|(name, well)| ((*name).to_owned(), *well)).collect();
         let old: Vec<_> = old.iter().map(|index| (*index, format!("m-{index}"))).collect();
-        choose(&masters, &old)
+        choose(&masters, &old, members)
     }
 
     #[test]
     fn the_first_goes_where_all_are_well_and_the_silent_one_where_one_is() {
-        assert_eq!(of(&[("m-0", true), ("m-1", true), ("m-2", true)], &[0, 1, 2]), Ok(0));
-        assert_eq!(of(&[("m-0", true), ("m-1", false), ("m-2", true)], &[0, 1, 2]), Ok(1));
-        assert_eq!(of(&[("m-1", true), ("m-2", true)], &[0, 1, 2]), Ok(0), "the first is out already");
-        assert_eq!(of(&[("m-0", true)], &[0]), Ok(0), "a single one has no majority to keep");
-        assert_eq!(of(&[], &[2, 1]), Ok(2), "nothing is known");
+        assert_eq!(of(&[("m-0", true), ("m-1", true), ("m-2", true)], &[0, 1, 2], 0), Ok(0));
+        assert_eq!(of(&[("m-0", true), ("m-1", false), ("m-2", true)], &[0, 1, 2], 0), Ok(1));
+        assert_eq!(of(&[("m-1", true), ("m-2", true), ("m-0", true)], &[1, 2], 3), Ok(1), "the first is new already");
+        assert_eq!(of(&[("m-0", true)], &[0], 1), Ok(0), "a single one has no majority to keep");
+        assert_eq!(of(&[], &[2, 1], 3), Ok(2), "nothing is known");
+    }
+
+    #[test]
+    fn one_that_is_forgotten_already_goes_first() {
+        assert_eq!(of(&[("m-0", true), ("m-2", true)], &[0, 1, 2], 3), Ok(1));
+        assert_eq!(of(&[("m-0", true), ("m-2", true)], &[0, 1, 2], 0), Ok(1), "of a store that has forgotten it, too");
     }
 
     #[test]
     fn nobody_goes_whose_going_leaves_no_majority() {
-        let why = of(&[("m-0", true), ("m-1", true), ("m-2", false)], &[0, 1]).unwrap_err();
+        let why = of(&[("m-0", true), ("m-1", true), ("m-2", false)], &[0, 1], 0).unwrap_err();
         assert_eq!(why, "Without m-0 1 of 3 masters would be left, no majority; not reachable: m-2");
-        assert!(of(&[("m-0", true), ("m-1", false), ("m-2", false)], &[0, 1, 2]).is_err());
-        assert!(of(&[("m-0", true), ("m-1", true)], &[0, 1]).is_err());
+        assert!(of(&[("m-0", true), ("m-1", false), ("m-2", false)], &[0, 1, 2], 0).is_err());
+        let why = of(&[("m-0", true), ("m-1", true)], &[0, 1], 0).unwrap_err();
+        assert_eq!(why, "Without m-0 1 of 2 masters would be left, no majority");
         let five = [("m-0", true), ("m-1", true), ("m-2", true), ("m-3", true), ("m-4", false)];
-        assert_eq!(of(&five, &[0, 1]), Ok(0), "three of five are left");
+        assert_eq!(of(&five, &[0, 1], 0), Ok(0), "three of five are left");
+    }
+
+    /// Kubernetes forgets a node when its record is deleted; etcd does not forget its member.
+    #[test]
+    fn members_count_that_the_list_does_not_hold() {
+        let three = [("m-0", true), ("m-1", true), ("m-2", true)];
+        assert_eq!(of(&three, &[0, 1, 2, 3, 4], 5), Ok(3), "it is away as it is");
+        let why = of(&three, &[0, 1, 2], 5).unwrap_err();
+        assert_eq!(why, "Without m-0 2 of 5 masters would be left, no majority");
     }
 }
