@@ -122,9 +122,10 @@ assert "is not what was asked for" in last["message"] and last["log"], last' "$A
     rm "$API/sign-next"
     check "another one" run turned orders
     check "differs" test "$(<"$WORK/turned/var/lib/jeroboam/cloud-config.sum")" != "$name"
-    check "one that did not get to its users is put again" inside turned 'live() { return 0; }; cloud_config_text() { say x; }
-        put_cloud_configuration() { say put; }; restart_credential_users() { return 1; }; renew_cloud_configuration >/dev/null || true
-        restart_credential_users() { :; }; [[ $(renew_cloud_configuration) == put && ! $(renew_cloud_configuration) ]]'
+    name='live() { return 0; }; cloud_config_text() { say x; }; put_cloud_configuration() { say put; }; restart_credential_users()'
+    check "one that does not get to its users" fails inside turned "$name { return 1; }; renew_cloud_configuration"
+    check "is put again" test "$(inside turned "$name { :; }; renew_cloud_configuration")" = put
+    check "and then no more" test -z "$(inside turned "$name { :; }; renew_cloud_configuration")"
     rm -f "$API/orders.json"
     check "no key in what the orders logged" lacks "$WORK/turned/var/log/jeroboam/orders.log" "PRIVATE KEY"
 }
