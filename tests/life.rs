@@ -160,14 +160,15 @@ fn shapes_of_clusters() {
     }
 }
 
-/// The failing resource, its type and its own words, in `status_reason` and `faults`.
+/// The failing resource, its type and its own words, in `status_reason` and `faults`; then the same of a delete that
+/// Heat does not carry out however often it is asked, until the cause is gone.
 #[test]
 fn a_failed_stack_names_its_cause() {
-    let service = Service::start(&[]);
+    let service = Service::start(&[("JEROBOAM__HEAT__POLL_INTERVAL_S", "1")]);
     let token = CLOUD.token("demo");
     let template = service.template(&token, json!({}));
     let name = unique("nohost");
-    let _faults = CLOUD.faults(vec![json!({
+    let faults = CLOUD.faults(vec![json!({
         "type": "OS::Nova::Server", "stack": name, "name": "kube-minion", "action": "CREATE",
         "fail": "No valid host was found. There are not enough hosts available.",
     })]);
@@ -179,7 +180,29 @@ fn a_failed_stack_names_its_cause() {
         assert!(reason.contains(part), "{reason}");
     }
     assert!(shown["faults"]["default-worker"].as_str().unwrap().contains("No valid host"), "{shown}");
+    drop(faults);
+
+    let faults = CLOUD.faults(vec![json!({
+        "type": "OS::Nova::Server", "stack": name, "name": "kube-minion", "action": "DELETE",
+        "fail": "The host is away.",
+    })]);
+    assert_eq!(service.call(&token, "DELETE", &format!("/clusters/{cluster}"), None).status, 204);
+    let shown = service.settled(&token, &cluster);
+    assert_eq!(shown["status"], "DELETE_FAILED", "{shown}");
+    let reason = shown["status_reason"].as_str().unwrap();
+    for part in ["OS::Nova::Server", "kube_minions/0/kube-minion", "The host is away", "[stack-failed]"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    for group in ["default-master", "default-worker"] {
+        assert!(shown["faults"][group].as_str().unwrap().contains("The host is away"), "{shown}");
+    }
+    let tries = "SELECT state, json_extract(progress, '$.tries') FROM operation WHERE kind = 'cluster.delete'";
+    assert_eq!(service.rows(tries), json!([["failed", 5]]), "Heat was asked again");
+    let stacks = CLOUD.stacks("demo", &name);
+    assert_eq!((stacks.len(), &stacks[0]["stack_status"]), (1, &json!("DELETE_FAILED")), "{stacks:?}");
+    drop(faults);
     service.gone(&token, &cluster);
+    CLOUD.no_stack("demo", &name);
 }
 
 /// A node that fails fails the cluster at once, with its step and the end of its log.

@@ -36,7 +36,7 @@ fn show(service: &Service, token: &str, cluster: &str, group: &str) -> Value {
 
 /// Waits until the nodegroup has settled, and gives it.
 fn settled(service: &Service, token: &str, cluster: &str, group: &str) -> Value {
-    wait_for("the nodegroup to settle", Duration::from_secs(120), || {
+    wait_for("the nodegroup to settle", Duration::from_secs(400), || {
         let shown = show(service, token, cluster, group);
         (!shown["status"].as_str().unwrap().ends_with("IN_PROGRESS")).then_some(shown)
     })
@@ -194,10 +194,11 @@ fn patched(service: &Service, token: &str, cluster: &str) {
     refused(json!([{"op": "replace", "path": "/node_labels", "value": {"kubernetes.io/x": "b"}}]), 409);
 }
 
-/// The nodegroup says what failed, the cluster repeats it; without it the cluster is whole again.
+/// The nodegroup says what failed, and the cluster repeats it: a resource in Heat, a node, one that nobody heard of in
+/// time, a delete that Heat does not carry out. Without what has failed the cluster is whole again.
 #[test]
 fn a_nodegroup_that_fails() {
-    let service = Service::start(&[]);
+    let service = Service::start(&[("JEROBOAM__HEAT__POLL_INTERVAL_S", "1")]);
     let token = CLOUD.token("demo");
     let (cluster, name) = cluster(&service, &token);
     let faults = CLOUD.faults(vec![json!({
@@ -207,23 +208,62 @@ fn a_nodegroup_that_fails() {
     group(&service, &token, &cluster, json!({"name": "gpu"}));
     let shown = settled(&service, &token, &cluster, "gpu");
     assert_eq!(shown["status"], "CREATE_FAILED", "{shown}");
+    let own = CLOUD.stacks("demo", &name).into_iter().find(|stack| stack["id"] == shown["stack_id"]).unwrap();
     let whole = service.settled(&token, &cluster);
     assert_eq!(whole["status"], "UPDATE_FAILED", "{whole}");
     assert!(whole["faults"]["gpu"].as_str().unwrap().contains("No valid host"), "{whole}");
     assert_eq!(whole["faults"].as_object().unwrap().len(), 1, "{whole}");
     drop(faults);
-    // A node that fails, in another one.
-    let _nodes =
-        CLOUD.nodes(vec![json!({"name": format!("{name}.*-bad-0"), "fail": "runtime", "message": "no runtime"})]);
+    // A node that fails, in another one, and one that says nothing, in a third.
+    let _nodes = CLOUD.nodes(vec![
+        json!({"name": format!("{name}.*-bad-0"), "fail": "runtime", "message": "no runtime"}),
+        json!({"name": format!("{name}.*-mute-0"), "silent": true}),
+    ]);
     group(&service, &token, &cluster, json!({"name": "bad"}));
+    group(&service, &token, &cluster, json!({"name": "mute"}));
     let shown = settled(&service, &token, &cluster, "bad");
     assert!(shown["status_reason"].as_str().unwrap().contains("no runtime"), "{shown}");
+    // Meanwhile the first one is to go, which Heat fails to do.
+    let faults = CLOUD.faults(vec![json!({
+        "type": "OS::Nova::Server", "stack": own["stack_name"], "name": "kube-minion", "action": "DELETE",
+        "fail": "The host is away.",
+    })]);
+    let answer = service.call(&token, "DELETE", &format!("/clusters/{cluster}/nodegroups/gpu"), None);
+    assert_eq!(answer.status, 204, "{}", answer.text);
+    wait_for("the silent node to be all that is missing", Duration::from_secs(300), || {
+        let seen =
+            "SELECT step, observed_status FROM operation WHERE kind = 'nodegroup.create' AND finished_at IS NULL";
+        (service.rows(seen) == json!([["nodegroup.create/await", "CREATE_COMPLETE"]])).then_some(())
+    });
+    service.write("UPDATE operation SET deadline = created_at WHERE kind = 'nodegroup.create' AND finished_at IS NULL");
+    let shown = settled(&service, &token, &cluster, "gpu");
+    told(&shown, "DELETE_FAILED", &["OS::Nova::Server", "/kube-minion", "The host is away", "[stack-failed]"]);
+    let tries = format!("json_extract(progress, '$.stacks.\"{}\"')", own["id"].as_str().unwrap());
+    let tries = service.rows(&format!("SELECT state, {tries} FROM operation WHERE kind = 'nodegroup.delete'"));
+    assert_eq!(tries, json!([["failed", 5]]), "Heat was asked again");
+    let shown = settled(&service, &token, &cluster, "mute");
+    let late = "ran out in step nodegroup.create/await: the stack is CREATE_COMPLETE";
+    told(&shown, "CREATE_FAILED", &[late, "[timed-out]"]);
+    let whole = service.settled(&token, &cluster);
+    assert_eq!(whole["status"], "UPDATE_FAILED", "{whole}");
+    for (other, text) in [("bad", "no runtime"), ("gpu", "The host is away"), ("mute", "[timed-out]")] {
+        assert!(whole["faults"][other].as_str().unwrap().contains(text), "{other}: {whole}");
+    }
+    drop(faults);
     gone(&service, &token, &cluster, "gpu");
     assert_eq!(service.settled(&token, &cluster)["status"], "UPDATE_FAILED");
     gone(&service, &token, &cluster, "bad");
+    gone(&service, &token, &cluster, "mute");
     assert_eq!(service.settled(&token, &cluster)["status"], "UPDATE_COMPLETE");
     assert_eq!(CLOUD.stacks("demo", &name).len(), 1);
     service.gone(&token, &cluster);
+}
+
+/// A nodegroup has that status, with all of these words in its reason.
+fn told(shown: &Value, status: &str, parts: &[&str]) {
+    assert_eq!(shown["status"], status, "{shown}");
+    let reason = shown["status_reason"].as_str().unwrap();
+    assert!(parts.iter().all(|part| reason.contains(part)), "{parts:?}: {reason}");
 }
 
 /// The old drivers' defect 10: the cluster's stack was deleted while those of its nodegroups were still there.

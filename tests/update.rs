@@ -236,7 +236,8 @@ fn a_failed_node_is_replaced_by_the_next_try() {
     world.service.gone(&world.token, &world.cluster);
 }
 
-/// Heat's failure and a node's are undone where that was asked for, and stand where it was not.
+/// Heat's failure and a node's are undone where that was asked for, and stand where it was not; where undoing fails
+/// too, that is said, and the next request is carried out.
 #[test]
 fn a_failure_is_undone_on_request() {
     let world = World::new(Service::start(&[]), "demo", json!({}));
@@ -263,7 +264,7 @@ fn a_failure_is_undone_on_request() {
         "type": "OS::Nova::Server", "stack": world.name, "name": "kube-minion", "action": "CREATE",
         "fail": "No valid host was found. There are not enough hosts available.",
     });
-    let order = CLOUD.faults(vec![no_host]);
+    let order = CLOUD.faults(vec![no_host.clone()]);
     accepted(&world.patch("/?rollback=True", &json!(3)), &world.cluster);
     undone("No valid host was found");
 
@@ -277,6 +278,26 @@ fn a_failure_is_undone_on_request() {
     drop(order);
     accepted(&world.resize(&json!({"node_count": 2})), &world.cluster);
     world.updated(2);
+
+    // What was made cannot be deleted either.
+    let no_delete = json!({
+        "type": "OS::Nova::Server", "stack": world.name, "name": "kube-minion", "action": "DELETE",
+        "fail": "The host is away.",
+    });
+    let order = CLOUD.faults(vec![no_host, no_delete]);
+    accepted(&world.patch("?rollback=true", &json!(3)), &world.cluster);
+    let shown = world.settled();
+    assert_eq!((&shown["status"], &shown["node_count"]), (&json!("ROLLBACK_FAILED"), &json!(3)), "{shown}");
+    let reason = shown["status_reason"].as_str().unwrap();
+    let told = shown["faults"]["default-worker"].as_str().unwrap();
+    for part in ["No valid host was found", "Undoing it failed too: ", "The host is away", "[stack-failed]"] {
+        assert!(reason.contains(part) && told.contains(part), "{part}: {shown}");
+    }
+    assert_eq!(world.service.rows("SELECT status FROM nodegroup"), json!([["CREATE_COMPLETE"], ["ROLLBACK_FAILED"]]));
+    drop(order);
+    accepted(&world.resize(&json!({"node_count": 3})), &world.cluster);
+    let shown = world.updated(3);
+    assert!(shown.get("faults").is_none(), "{shown}");
     world.service.gone(&world.token, &world.cluster);
 }
 

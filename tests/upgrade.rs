@@ -226,7 +226,7 @@ fn three_masters_and_a_killed_process() {
     service.gone(&token, &cluster);
 }
 
-/// The old nodes stay; what is new need not be made again.
+/// The old nodes stay, whether a new one fails or is not heard of in time; what is new and well is not made again.
 #[test]
 fn a_new_node_that_fails_stops_the_upgrade() {
     let service = Service::start(&[]);
@@ -252,11 +252,41 @@ fn a_new_node_that_fails_stops_the_upgrade() {
         assert_eq!(untouched(&half, node), untouched(&before, node), "{node}");
     }
     drop(nodes);
+
+    // The one in its place says nothing until it is gone, and the time of its round ends.
+    let _silent = CLOUD.nodes(vec![json!({"name": format!("{name}.*-worker-3$"), "silent": true})]);
+    upgrade(&service, &token, &cluster, &json!({"cluster_template": template}));
+    wait_for("the new node to be waited for", Duration::from_secs(300), || {
+        let waits = "SELECT step, json_array_length(progress, '$.nodes') FROM operation WHERE finished_at IS NULL";
+        (service.rows(waits) == json!([["cluster.upgrade/workers", 1]])).then_some(())
+    });
+    let renewed =
+        "SELECT julianday(deadline) > julianday(created_at, '+60 minutes') FROM operation WHERE finished_at IS NULL";
+    assert_eq!(service.rows(renewed), json!([[1]]), "a round has a deadline of its own");
+    service.write("UPDATE operation SET deadline = created_at WHERE finished_at IS NULL");
+    let whole = settled(&service, &token, &cluster, "UPDATE_FAILED");
+    let reason = whole["status_reason"].as_str().unwrap();
+    for part in [
+        "ran out in step cluster.upgrade/workers: the stack is complete; not ready: ",
+        "-worker-3 (never reported)",
+        "Upgraded so far: 1 of 1 masters, 0 of 2 workers",
+        "[timed-out]",
+    ] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert!(!reason.contains("-worker-0") && !reason.contains("-master-0"), "{reason}");
+    assert!(whole["faults"]["default-worker"].as_str().unwrap().contains("[timed-out]"), "{whole}");
+    assert_ne!(whole["cluster_template_id"], template.as_str());
+    let late = servers(&name);
+    for node in ["worker-0", "worker-1"] {
+        assert_eq!(untouched(&late, node), untouched(&before, node), "{node}");
+    }
+
     upgrade(&service, &token, &cluster, &json!({"cluster_template": template}));
     let whole = settled(&service, &token, &cluster, "UPDATE_COMPLETE");
     assert_eq!(whole["cluster_template_id"], template.as_str());
     let after = servers(&name);
-    assert_eq!(names(&after), ["master-0", "worker-3", "worker-4"]);
+    assert_eq!(names(&after), ["master-0", "worker-4", "worker-5"]);
     assert_eq!(after["master-0"], half["master-0"], "it was new already");
     service.gone(&token, &cluster);
 }
