@@ -242,8 +242,8 @@ fn a_nodegroup_that_fails() {
     let tries = service.rows(&format!("SELECT state, {tries} FROM operation WHERE kind = 'nodegroup.delete'"));
     assert_eq!(tries, json!([["failed", 5]]), "Heat was asked again");
     let shown = settled(&service, &token, &cluster, "mute");
-    let late = "ran out in step nodegroup.create/await: the stack is CREATE_COMPLETE";
-    told(&shown, "CREATE_FAILED", &[late, "[timed-out]"]);
+    let late = "ran out in step nodegroup.create/await: the stack is CREATE_COMPLETE; not ready: ";
+    told(&shown, "CREATE_FAILED", &[late, "-mute-0 (never reported)", "[timed-out]"]);
     let whole = service.settled(&token, &cluster);
     assert_eq!(whole["status"], "UPDATE_FAILED", "{whole}");
     for (other, text) in [("bad", "no runtime"), ("gpu", "The host is away"), ("mute", "[timed-out]")] {

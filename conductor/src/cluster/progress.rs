@@ -10,7 +10,7 @@ use chrono::Utc;
 use super::change::Target;
 use super::submit;
 use crate::node::{self, Node, Phase};
-use crate::nodegroup::Nodegroup;
+use crate::nodegroup::{self, Nodegroup};
 use crate::openstack::{self, Session, heat};
 use crate::operation::{self, Code, Failure, Fault, Next, Resource, StepResult, Work};
 use crate::{Conductor, Result};
@@ -67,7 +67,8 @@ pub(crate) async fn unfinished(conductor: &Conductor, work: &Work) -> Result<Opt
     }
     let known = Nodes::noted(work).is_some();
     let stack = work.operation.observed_status.as_deref().unwrap_or(if known { "complete" } else { "not seen yet" });
-    if !known && work.operation.kind != super::create::KIND.name {
+    let makes_all = [super::create::KIND.name, nodegroup::create::KIND.name].contains(&work.operation.kind.as_str());
+    if !known && !makes_all {
         return Ok(Some(format!("the stack is {stack}")));
     }
     let waiting = Nodes::of(conductor, work).await?.unready();
