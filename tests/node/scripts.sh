@@ -348,8 +348,9 @@ whole_boot() {
 }
 
 boots() {
-    if ! unshare --mount true 2>/dev/null; then
-        skipped "whole boots" "mount namespaces are forbidden here"
+    local why
+    if ! why=$(unshare --mount true 2>&1); then
+        skipped "whole boots" "mount namespaces are needed: $why"
         return 0
     fi
     local seen=$WORK/seen-whole-0
