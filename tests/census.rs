@@ -41,6 +41,7 @@ fn what_clusters_made_is_gone_with_them() {
     let mesos = Service::start(&[("JEROBOAM__DRIVERS__ENABLED", "mesos")]);
     scope(|lives| {
         lives.spawn(|| of_mesos(&mesos));
+        lives.spawn(|| of_swarm(&barbican));
         lives.spawn(|| as_the_service(&sealed));
         lives.spawn(|| as_the_requester(&sealed));
         lives.spawn(|| with_keys_in_barbican(&barbican));
@@ -74,6 +75,16 @@ fn of_mesos(service: &Service) {
     let request = json!({"coe": "mesos", "network_driver": "docker", "image_id": "debian-12"});
     let cluster = service.cluster(&token, &service.template(&token, request), json!({}));
     service.complete(&token, &cluster);
+    service.gone(&token, &cluster);
+}
+
+/// The same in Swarm mode, with keys in Barbican: the census would show them.
+fn of_swarm(service: &Service) {
+    let token = CLOUD.token("demo");
+    let request = json!({"coe": "swarm-mode", "network_driver": "docker", "image_id": "debian-12"});
+    let cluster = service.cluster(&token, &service.template(&token, request), json!({}));
+    service.complete(&token, &cluster);
+    assert_ne!(count("secrets", &cluster), 0);
     service.gone(&token, &cluster);
 }
 

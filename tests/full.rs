@@ -7,7 +7,6 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use support::cloud::CLOUD;
 use support::service::Service;
 use support::shape::{Checked, Network, Shape};
-use support::{unique, wait_for};
+use support::{skipped, unique, wait_for};
 
 const REGION: &str = "RegionTwo";
 
@@ -78,9 +77,7 @@ fn belongings(token: &str) -> BTreeMap<&'static str, BTreeSet<String>> {
 fn alone(test: &str) -> Option<(MutexGuard<'static, ()>, Service)> {
     static ALONE: Mutex<()> = Mutex::new(());
     if !CLOUD.about["modes"].as_array().unwrap().contains(&"full".into()) {
-        // Not by eprintln: a test's output is hidden when it passes.
-        let line = format!("skipped {test}: the cloud is not full (FULL=0 leaves it out)\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        skipped(test, "the cloud is not full (FULL=0 leaves it out)");
         return None;
     }
     let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::support::cloud::CLOUD;
-use crate::support::wait_for;
+use crate::support::{skipped, wait_for};
 
 /// Exit status of a rig that cannot be had here.
 const CANNOT: i32 = 77;
@@ -38,7 +38,7 @@ impl Rig {
     /// Nothing, with the reason printed, where there can be no machines.
     pub(crate) fn start(matching: &str) -> Option<Self> {
         if let Some(why) = cannot() {
-            crate::tell(&format!("dockerd: SKIPPED: {why}"));
+            skipped("real Docker", &why);
             return None;
         }
         let folder = tempfile::Builder::new().prefix("jeroboam-rig-").tempdir().unwrap();
@@ -114,7 +114,7 @@ impl Rig {
 /// What tests/dockerd/record says of Docker's answers; nothing, with the reason printed, where there can be no machines.
 pub(crate) fn recorded() -> Option<Output> {
     if let Some(why) = cannot() {
-        crate::tell(&format!("dockerd: SKIPPED: {why}"));
+        skipped("real Docker", &why);
         return None;
     }
     Some(Command::new(here("record")).arg("--base").arg(&*BASE).arg("--check").output().unwrap())

@@ -125,12 +125,21 @@ fn complaint(outcome: &Outcome) -> Option<String> {
     if detail.chars().count() > 1500 {
         return Some("the answer repeats too much".into());
     }
-    match &outcome.wanted.suspect {
-        Some((field, value)) if status == 400 && !detail.contains(field) && !detail.contains(value) => {
-            Some(format!("names neither {field} nor {value}"))
+    if status == 400 { vague(detail, outcome.wanted.suspect.as_ref()) } else { None }
+}
+
+/// What a refusal does not say, if anything; `suspect` is the one field that is wrong, with its value.
+fn vague(detail: &str, suspect: Option<&(String, String)>) -> Option<String> {
+    // The form of single fields; other refusals have Magnum's own words, which name the value or the field.
+    if detail.starts_with("Invalid input for field/attribute ") {
+        let ends = ["Allowed: ", "Cannot set read only field.", "Mandatory field missing."];
+        if !detail.contains(". Value: '") || !ends.iter().any(|end| detail.contains(end)) {
+            return Some("names neither value nor what is allowed".into());
         }
-        _ => None,
+        return suspect.filter(|(field, _)| !detail.contains(field)).map(|(field, _)| format!("does not name {field}"));
     }
+    let (field, value) = suspect?;
+    (!detail.contains(field) && !detail.contains(value)).then(|| format!("names neither {field} nor {value}"))
 }
 
 #[test]

@@ -30,6 +30,9 @@ check() {
     fi
 }
 
+# skipped WHAT WHY: what this run leaves out.
+skipped() { echo "SKIPPED: $1: $2"; }
+
 fails() { ! "$@"; }
 contains() { grep -qF -- "$2" "$1" || { echo "no '$2' in $1:"; cat "$1"; return 1; }; }
 lacks() { ! grep -qF -- "$2" "$1" || { echo "'$2' is in $1"; return 1; }; }

@@ -105,6 +105,8 @@ masters() {
     if command -v keytool >/dev/null; then
         check "and whom to trust" contains <(STORE=$(<"$root/etc/mesos/keystore.password") keytool -list -keystore \
             "$root/etc/mesos/marathon.p12" -storepass:env STORE) "authority-1"
+    else
+        skipped "whom Marathon's store trusts" "keytool is not installed"
     fi
     openssl x509 -noout -ext subjectAltName -subject -in "$root/etc/mesos/pki/mesos.crt" >"$WORK/text"
     for name in DNS:m-1 'IP Address:10.0.0.12' 'IP Address:127.0.0.1' 'IP Address:10.0.0.5' 'IP Address:203.0.113.9' 'CN = system:node:m-1'; do
@@ -179,7 +181,7 @@ proxies() {
 
 units() {
     if ! command -v systemd-analyze >/dev/null; then
-        echo "# skipped: systemd-analyze is not installed, units are not verified"
+        skipped "the verification of units" "systemd-analyze is not installed"
         return 0
     fi
     local name unit folder=$WORK/units

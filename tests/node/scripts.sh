@@ -228,6 +228,8 @@ assert tomllib.load(open(sys.argv[1], "rb"))["host"]["http://10.0.0.3:5000"]["sk
         check "all YAML is YAML" python 'import yaml
 for name in sys.argv[1:]: assert list(yaml.safe_load_all(open(name)))' "$WORK/flannel.yaml" "$WORK/audit.yaml" "$WORK/policy.yaml" \
             "$root"/etc/kubernetes/{kubeadm.yaml,admin.conf,kubelet.conf} "$root/var/lib/kubelet/config.yaml"
+    else
+        skipped "that all YAML is YAML" "python3's yaml is not installed"
     fi
 }
 
@@ -261,7 +263,7 @@ registration() {
 etcd_members() {
     local index root members=()
     if ! command -v etcd >/dev/null; then
-        echo "# skipped: etcd is not installed, no members are formed"
+        skipped "real members of etcd" "etcd is not installed"
         return 0
     fi
     for index in 0 1 2; do
@@ -346,8 +348,9 @@ whole_boot() {
 }
 
 boots() {
-    if ! unshare --mount true 2>/dev/null; then
-        echo "# skipped: mount namespaces are forbidden here, no whole boot"
+    local why
+    if ! why=$(unshare --mount true 2>&1); then
+        skipped "whole boots" "mount namespaces are needed: $why"
         return 0
     fi
     local seen=$WORK/seen-whole-0

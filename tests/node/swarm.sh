@@ -332,6 +332,96 @@ locked() {
     mv "$WORK/kept" "$API/join-tokens.json"
 }
 
+# What brings Docker to a machine whose image has none: apt and downloads are recorded, and the machine has no other programs
+# than those that a minimal image has.
+installation() {
+    local programs=$WORK/programs program name lines key=etc/apt/keyrings/docker.asc list=etc/apt/sources.list.d/docker.list
+    local apt='apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5' without_docker='apt-get() { :; }'
+    mkdir "$programs"
+    cp tests/node/recorder "$programs"
+    for program in apt-get curl dpkg; do ln -s recorder "$programs/$program"; done
+    for program in cat chmod cut dirname grep ln mkdir mktemp mv rm sed sleep tail tr; do
+        ln -s "$(command -v $program)" "$programs"
+    done
+    # machine NAME SYSTEM [SETTING...]: one whose image has no Docker.
+    machine() {
+        node "$1" worker 0 10.0.0.30 "${@:3}"
+        if [[ $2 == debian ]]; then
+            printf '%s\n' 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"' 'NAME="Debian GNU/Linux"' 'VERSION_ID="12"' \
+                'VERSION="12 (bookworm)"' VERSION_CODENAME=bookworm ID=debian
+        else
+            printf '%s\n' 'PRETTY_NAME="Ubuntu 24.04.2 LTS"' 'NAME="Ubuntu"' 'VERSION_ID="24.04"' \
+                'VERSION="24.04.2 LTS (Noble Numbat)"' VERSION_CODENAME=noble ID=ubuntu ID_LIKE=debian UBUNTU_CODENAME=noble
+        fi >"$WORK/$1/etc/os-release"
+        rm -f "$programs/dockerd"
+    }
+    # installs NAME [CODE]: the step, as a boot runs it.
+    installs() {
+        inside "$1" "live() { :; }; export PATH='$programs' CALLS='$WORK/$1.calls' BRINGS=dockerd; ${2:-}
+            step install"
+    }
+    # again NAME: as after a run that ended before it could note that the step was done.
+    again() { rm "$WORK/$1/var/lib/jeroboam/steps/install" && installs "$1"; }
+    # called NAME LINE...: all that was called; of curl, what it fetched.
+    called() { diff <(printf '%s\n' "${@:2}") <(sed 's/^curl .* /curl /' "$WORK/$1.calls"); }
+    # failed MESSAGE: the step that the last report names, and why.
+    failed() {
+        python '
+last = json.loads(open(sys.argv[1]).readlines()[-1])
+assert (last["phase"], last["step"], last["message"]) == ("failed", "install", sys.argv[2]), last' "$API/reports.jsonl" "$1"
+    }
+
+    lines=("$apt update" "$apt install --no-install-recommends apparmor docker.io")
+    for name in debian ubuntu; do
+        machine "$name" "$name"
+        check "$name's own Docker" installs "$name"
+        check "by apt ($name)" called "$name" "${lines[@]}"
+        check "from no other repository ($name)" fails test -e "$WORK/$name/$list" -o -e "$WORK/$name/$key"
+        check "again ($name)" again "$name"
+        check "nothing is installed twice ($name)" called "$name" "${lines[@]}"
+    done
+    # where NAME SYSTEM REPOSITORY SETTING...: Docker's own packages for that system.
+    where() {
+        local name=$1 repository=$3
+        lines=("curl ${repository% * stable}/gpg" "$apt update"
+            "$apt install --no-install-recommends apparmor containerd.io docker-ce docker-ce-cli")
+        machine "$name" "$2" "DOCKER_PACKAGE='docker-ce'" "${@:4}"
+        check "$name: Docker's own packages" installs "$name"
+        check "$name: by apt" called "$name" "${lines[@]}"
+        check "$name: the repository, and who signs it" diff "$WORK/$name/$list" - \
+            <<<"deb [signed-by=/$key] $repository"
+        check "$name: the key" test "$(<"$WORK/$name/$key")" = key
+        check "$name: apt's own user can read both" test "$(stat -c %a "$WORK/$name/$key" "$WORK/$name/$list" "$WORK/$name/etc/apt/keyrings" | xargs)" = "644 644 755"
+        check "$name: again" again "$name"
+        check "$name: nothing is installed twice" called "$name" "${lines[@]}"
+    }
+    where ce-debian debian 'https://download.docker.com/linux/debian bookworm stable'
+    where ce-ubuntu ubuntu 'https://download.docker.com/linux/ubuntu noble stable'
+    where ce-mirror ubuntu 'https://mirror.example.org/docker/ubuntu noble stable' "DOCKER_PACKAGES_URL='https://mirror.example.org/docker'"
+
+    machine away debian "DOCKER_PACKAGE='docker-ce'"
+    check "a download that fails fails the step" fails installs away 'curl() { [[ ${*: -1} != */gpg ]] && command curl "$@"; }'
+    check "which is named, and what is not there" failed "https://download.docker.com/linux/debian/gpg cannot be fetched"
+    check "nothing is installed without the key" lacks "$WORK/away.calls" apt-get
+    check "the next run gets it" installs away
+    machine empty debian
+    check "packages that bring no Docker fail the step" fails installs empty "$without_docker"
+    check "which is named, and what is not there" failed "dockerd is not there after the installation of docker.io"
+    machine cut debian
+    check "an installation that ends in its midst" fails installs cut 'apt-get() { command apt-get "$@" && [[ $* != *" install "* ]]; }'
+    : >"$WORK/cut.calls"
+    check "the next run has what it left, and goes on" installs cut
+    lines=("dpkg --configure -a" "$apt --fix-broken install" "$apt update" "$apt install --no-install-recommends apparmor docker.io")
+    check "though a dockerd is there" called cut "${lines[@]}"
+    check "then once more" again cut
+    check "there is nothing to do" called cut "${lines[@]}"
+    machine bare debian
+    rm "$programs/apt-get"
+    check "an image without Docker and apt fails the step" fails installs bare
+    check "which is named, with the reason" failed "dockerd is not in this image, and without apt it cannot be installed"
+    for name in debian ubuntu ce-debian ce-ubuntu ce-mirror away empty cut bare; do gone "$name"; done
+}
+
 check "Docker is played as the real one answered" python3 tests/node/engines --check
 start_api
 python3 tests/node/engines "$WORK" 2>"$WORK/engines.log" &
@@ -348,5 +438,6 @@ authorities
 turns
 replacement
 locked
+installation
 [[ ! -s $WORK/engines.log ]] || { cat "$WORK/engines.log"; failed=$((failed + 1)); }
 ending

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::support::cloud::CLOUD;
 use super::support::http::request;
 use super::support::service::Service;
-use super::support::{unique, wait_for};
+use super::support::{skipped, unique, wait_for};
 
 /// A file system in memory of so many MiB, until this is dropped.
 struct Small(tempfile::TempDir);
@@ -56,7 +56,7 @@ impl Drop for Small {
 fn the_disk_is_full() {
     let disk = match Small::mount(24) {
         Ok(disk) => disk,
-        Err(why) => return eprintln!("SKIPPED: a file system of the test's own cannot be mounted: {why}"),
+        Err(why) => return skipped("the_disk_is_full", &format!("a file system of its own cannot be mounted: {why}")),
     };
     let state = disk.path().join("var");
     let mut service = Service::start(&[("JEROBOAM__STATE_DIR", state.to_str().unwrap())]);

@@ -15,6 +15,7 @@ pub mod shape;
 pub mod shared;
 pub mod wire;
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 /// Waits until `condition` gives something; panics with `what` after `limit`. It looks every 100 ms at first and every
@@ -28,6 +29,11 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut condition: impl FnMut() -> O
         assert!(begun.elapsed() < limit, "after {limit:?} still waiting: {what}");
         std::thread::sleep((begun.elapsed() / 8).clamp(Duration::from_millis(100), Duration::from_millis(500)));
     }
+}
+
+/// Says what is left out, and why. Not by eprintln: a test's output is hidden when it passes.
+pub fn skipped(what: &str, why: &str) {
+    let _unheard = writeln!(std::io::stderr(), "SKIPPED: {what}: {why}");
 }
 
 /// A name nobody else uses in this run, and that is not the beginning of another.

@@ -1,4 +1,4 @@
-//! The API against a stand-in with the answers that dockerd 26 was seen to give; tests/dockerd.rs asks a real one.
+//! The API against a stand-in with the answers that dockerd 26 was seen to give; tests/dockerd asks a real one.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::net::TcpListener;

@@ -2,9 +2,13 @@
 # Docker: its program, its configuration, and how it is asked.
 
 step_install() {
+    # It is there where a run has ended in the midst of an installation: that one's dockerd may lack what it needs.
+    local begun=$ROOT/var/lib/jeroboam/install-begun
     live || return 0
-    if ! command -v dockerd >/dev/null; then
+    if [[ -e $begun ]] || ! command -v dockerd >/dev/null; then
         command -v apt-get >/dev/null || die "dockerd is not in this image, and without apt it cannot be installed"
+        [[ ! -e $begun ]] || mend_packages
+        : >"$begun"
         if [[ $DOCKER_PACKAGE == docker-ce ]]; then
             install_docker_ce
         else
@@ -12,8 +16,15 @@ step_install() {
             # Without AppArmor's programs Docker starts no container where the kernel has AppArmor.
             apt install --no-install-recommends apparmor docker.io
         fi
+        rm "$begun"
     fi
     command -v dockerd >/dev/null || die "dockerd is not there after the installation of $DOCKER_PACKAGE"
+}
+
+# apt refuses to work on what an installation left that was cut off.
+mend_packages() {
+    DEBIAN_FRONTEND=noninteractive dpkg --configure -a || true
+    apt --fix-broken install
 }
 
 install_docker_ce() {
