@@ -132,7 +132,7 @@ fn complaint(outcome: &Outcome) -> Option<String> {
 fn vague(detail: &str, suspect: Option<&(String, String)>) -> Option<String> {
     // The form of single fields; other refusals have Magnum's own words, which name the value or the field.
     if detail.starts_with("Invalid input for field/attribute ") {
-        let ends = ["Allowed: ", "Cannot set read only field.", "Mandatory field missing."];
+        let ends = ["Allowed: ", "Cannot set read only field.", "Mandatory field missing.", "Value not a valid list: "];
         if !detail.contains(". Value: '") || !ends.iter().any(|end| detail.contains(end)) {
             return Some("names neither value nor what is allowed".into());
         }
