@@ -57,22 +57,25 @@ impl Way {
     }
 }
 
-fn away(error: crate::Error) -> Fault {
-    Fault::Unreachable(error.public.into_owned())
-}
+/// Masters by name, and whether each can be reached; none where that is not known.
+type Masters = Vec<(String, bool)>;
 
-/// The masters by name, and whether each can be reached; none where that is not known.
+/// Those of the operation's cluster, or why it does not say: `Unreachable` where nothing answers as it should, `Refused`
+/// where what answers is not well itself.
 ///
 /// # Errors
-/// `Unreachable` where nothing answers as it should, `Refused` where what answers is not well itself.
-pub(super) async fn masters(conductor: &Conductor, work: &Work) -> Result<Vec<(String, bool)>, Fault> {
-    let way = Way::to(conductor, work).await.map_err(away)?;
+/// It cannot be asked for want of what is ours: the database, the keys.
+pub(super) async fn masters(conductor: &Conductor, work: &Work) -> crate::Result<Result<Masters, Fault>> {
+    let way = Way::to(conductor, work).await?;
     if way.health != Health::Kubernetes {
-        return Ok(Coe::at(way).await?.masters().await);
+        return Ok(match Coe::at(way).await {
+            Ok(coe) => Ok(coe.masters().await),
+            Err(fault) => Err(fault),
+        });
     }
     let mut endpoints = endpoints(&way.api, &way.hosts);
     endpoints.truncate(ADDRESSES);
-    kubernetes::masters(endpoints, way.identity.as_ref(), DEADLINE).await
+    Ok(kubernetes::masters(endpoints, way.identity.as_ref(), DEADLINE).await)
 }
 
 /// It, by whichever of the masters answers.
@@ -88,6 +91,7 @@ impl Coe {
     /// # Errors
     /// None of the masters answers as it should.
     pub(super) async fn reach(conductor: &Conductor, work: &Work) -> Result<Self, Fault> {
+        let away = |error: crate::Error| Fault::Unreachable(error.public.into_owned());
         Self::at(Way::to(conductor, work).await.map_err(away)?).await
     }
 
@@ -150,7 +154,7 @@ impl Coe {
         }
     }
 
-    async fn masters(&self) -> Vec<(String, bool)> {
+    async fn masters(&self) -> Masters {
         match self {
             Self::Swarm(swarm) => {
                 swarm.members().iter().filter_map(|member| Some((member.name.clone(), member.manager?))).collect()

@@ -46,7 +46,7 @@ pub(super) async fn next_master(conductor: &Conductor, work: &Work, old: &[u32])
     let is_kubernetes = conductor.driver(&work.cluster.driver)?.health() == Health::Kubernetes;
     // Its nodes are not the members of its etcd, whose number they do not tell.
     let members = if is_kubernetes { usize::try_from(group.node_count).unwrap_or_default() } else { 0 };
-    let found = coe::masters(conductor, work).await;
+    let found = coe::masters(conductor, work).await?;
     if !matches!(found, Err(link::Fault::Unreachable(_))) && !has_answered(work) {
         note(conductor, work, "answered", true.into()).await?;
     }
